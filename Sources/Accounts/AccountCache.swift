@@ -108,9 +108,12 @@ package final class AccountCache: Sendable {
         var lookedAt: ContinuousClock.Instant?
         /// When the directory was last found to be one that only trusted users may write, and as what.
         var trusted: (at: ContinuousClock.Instant, directory: FileSignature?)?
+        /// When all bad files were last read; a look at which there was none counts, too.
+        var badReadAt: ContinuousClock.Instant?
     }
 
-    /// How long a directory that has not changed, with files that have not, is trusted without another look at what leads to it.
+    /// How long a directory that has not changed, with files that have not, is trusted without another look at what leads to it; and bad
+    /// files are taken to be as bad as they were.
     private static let trust = Duration.seconds(1)
 
     private let store: AccountStore
@@ -167,7 +170,7 @@ package final class AccountCache: Sendable {
             let isSame = (try? found.get()) == known
             try checkTrust(&state, directory, isSame: isSame)
             seen = try found.get()
-            bad = Set(files.filter { !$0.value.problems.isEmpty }.keys)
+            bad = badFilesDue(&state)
         } catch {
             problems.append(error.message)
             // A directory that is gone holds no accounts; one that cannot be read says nothing new.
@@ -243,8 +246,17 @@ package final class AccountCache: Sendable {
         state.trusted = (now, directory)
     }
 
+    /// The bad files that it is time to read again: what is wrong with them may be elsewhere, in a directory above or the system.
+    private func badFilesDue(_ state: inout State) -> Set<String> {
+        let bad = Set(state.files.filter { !$0.value.problems.isEmpty }.keys)
+        let now = clock()
+        if !bad.isEmpty, let last = state.badReadAt, now - last < Self.trust { return [] }
+        state.badReadAt = now
+        return bad
+    }
+
     /// Reads what looks otherwise than before.
-    /// - Parameter bad: read in any case: what is wrong with them may be elsewhere, in a directory above or the system.
+    /// - Parameter bad: read in any case.
     private func read(_ seen: [String: Sight], again bad: Set<String>, _ state: inout State) {
         state.files = state.files.filter { seen[$0.key] != nil }
         for (file, sight) in seen where state.files[file]?.sight != sight || bad.contains(file) {

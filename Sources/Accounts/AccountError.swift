@@ -20,6 +20,8 @@ package struct AccountError: Error, Sendable, Hashable, CustomStringConvertible 
         package static let badFile = Code("bad_file")
         package static let exists = Code("exists")
         package static let notFound = Code("not_found")
+        /// The directory of the accounts is none, or this process may not use it: a person sets that right.
+        package static let unusable = Code("unusable")
         /// The file system refused.
         package static let failed = Code("failed")
     }

@@ -22,23 +22,44 @@ enum AccountFile {
     ]
 
     /// Reads the text of a file. `path` is for messages.
-    static func parse(_ text: String, name: String, path: String) throws(SettingsErrors) -> Account {
+    static func parse(
+        _ text: String, name: String, path: String
+    ) throws(AccountStore.BadFile) -> Account {
+        let text = YAMLFile.withoutMark(text)
+        let root: Node?
+        do {
+            root = try tree(of: text)
+        } catch {
+            throw AccountStore.BadFile(
+                errors: SettingsErrors([YAMLFile.problem(error, path: path)]), closes: closes(text, nil))
+        }
         var reader = AccountFileReader(path: path)
-        let account = reader.read(text, name: name, allowed: keys)
-        guard let account, reader.problems.isEmpty else { throw SettingsErrors(reader.problems) }
+        let account = reader.read(root, name: name, allowed: keys)
+        guard let account, reader.problems.isEmpty else {
+            throw AccountStore.BadFile(errors: SettingsErrors(reader.problems), closes: closes(text, root))
+        }
         return account
     }
 
-    /// Whether a text that holds no account closes it all the same: `disabled` stands there, or a key that may be meant as that, and is
-    /// not plainly false. Of a text that is not YAML each line is looked at.
+    /// Whether a text that holds no account closes it all the same: `disabled` stands there, or a key that may be meant as that, and its
+    /// value is anything but `false`. Of a text that is not YAML each line is looked at.
     static func closes(_ text: String) -> Bool {
+        let text = YAMLFile.withoutMark(text)
+        return closes(text, try? tree(of: text))
+    }
+
+    /// nil for a text without a value.
+    private static func tree(of text: String) throws -> Node? {
+        try YAMLFile.check(text)
+        return try compose(yaml: text, .basic)
+    }
+
+    /// - Parameter root: of the text; nil where it is not YAML, too.
+    private static func closes(_ text: String, _ root: Node?) -> Bool {
         func isClosing(_ key: String, _ value: String?) -> Bool {
             value != "false" && Suggestion.nearest(to: key, among: keys) == "disabled"
         }
-        let text = YAMLFile.withoutMark(text)
-        if (try? YAMLFile.check(text)) != nil,
-            case .mapping(let mapping)? = try? compose(yaml: text, .basic)
-        {
+        if case .mapping(let mapping)? = root {
             return mapping.contains { isClosing($0.key.scalar?.string ?? "", $0.value.scalar?.string) }
         }
         return text.split(whereSeparator: \.isNewline).contains { line in
@@ -86,8 +107,8 @@ private struct AccountFileReader {
         problems.append(SettingsProblem(place: place, key: key, message: message))
     }
 
-    mutating func read(_ text: String, name: String, allowed: [String]) -> Account? {
-        guard let values = values(in: text, allowed: allowed) else { return nil }
+    mutating func read(_ root: Node?, name: String, allowed: [String]) -> Account? {
+        guard let values = values(in: root, allowed: allowed) else { return nil }
         do throws(AccountError) {
             return try Account(
                 name: name, keys: authorizedKeys(values["keys"]), passwordHash: hash(values["password_hash"]),
@@ -101,18 +122,16 @@ private struct AccountFileReader {
         }
     }
 
-    private mutating func values(in text: String, allowed: [String]) -> [String: Node]? {
-        let root: Node?
-        do {
-            let text = YAMLFile.withoutMark(text)
-            try YAMLFile.check(text)
-            root = try compose(yaml: text, .basic)
-        } catch {
-            problems.append(YAMLFile.problem(error, path: path))
-            return nil
-        }
+    private mutating func values(in root: Node?, allowed: [String]) -> [String: Node]? {
         guard case .mapping(let mapping) = root else {
-            fail(root, "", "expected a mapping with \(allowed.joined(separator: ", "))")
+            // Of comments alone the parser makes nothing, or an empty text.
+            let isEmpty = root.map { $0.scalar?.string.isEmpty == true } ?? true
+            fail(
+                root, "",
+                isEmpty
+                    ? "holds no account: it is empty, or all of it is a comment; write at least keys or password_hash into it, or "
+                        + "remove the file"
+                    : "expected a mapping with \(allowed.joined(separator: ", "))")
             return nil
         }
         var values: [String: Node] = [:]

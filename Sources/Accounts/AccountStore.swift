@@ -38,13 +38,12 @@ package struct AccountStore: Sendable {
     /// One account. Throws `.notFound`, `.badName` or `.badFile`.
     package func load(name: String) throws(AccountError) -> Account {
         try Account.check(name: name)
-        let isThere: Bool
+        var isThere = true
         do throws(FileError) { isThere = try Presence.check(path(of: name)) } catch {
-            throw AccountError(.failed, error.message)
+            // What is wrong with the directory is told of it, and else of the file.
+            _ = try files()
         }
-        guard isThere else {
-            throw AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
-        }
+        guard isThere else { throw missing(name) }
         do throws(BadFile) {
             return try load(file: name + Self.suffix)
         } catch {
@@ -90,8 +89,23 @@ package struct AccountStore: Sendable {
             }
             try folder.sync()
         } catch {
-            throw AccountError(error.code == .notFound ? .notFound : .failed, error.description)
+            throw error.code == .notFound ? missing(name) : Self.failure(error)
         }
+    }
+
+    private func missing(_ name: String) -> AccountError {
+        AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
+    }
+
+    /// Of what was to be done in the directory.
+    private static func failure(_ error: StagingError) -> AccountError {
+        let code: AccountError.Code =
+            switch error.code {
+            case .notFound: .notFound
+            case .denied, .obstructed: .unusable
+            case .badPath, .full, .exists, .damaged, .failed: .failed
+            }
+        return AccountError(code, error.description)
     }
 
     static let suffix = ".yaml"
@@ -103,7 +117,7 @@ package struct AccountStore: Sendable {
                 !name.hasPrefix(".") && (name.hasSuffix(".yaml") || name.hasSuffix(".yml"))
             }
         } catch {
-            throw AccountError(error.code == .notFound ? .notFound : .failed, error.description)
+            throw Self.failure(error)
         }
     }
 
@@ -113,6 +127,8 @@ package struct AccountStore: Sendable {
         package let errors: SettingsErrors
         /// Whether it closes its account all the same; nil where what it says is not known, or not to be believed.
         package let closes: Bool?
+        /// It is a link that leads to nothing: there is no such account.
+        package var isAbsent = false
 
         /// What is wrong with it; the last one says so where it closes its account.
         package var problems: [SettingsProblem] {
@@ -149,18 +165,16 @@ package struct AccountStore: Sendable {
             mode = file.mode
             bytes = try file.contents(limit: AccountFile.maximumSize)
         } catch {
-            throw problem(error.description)
+            var bad = problem(error.description)
+            bad.isAbsent = (try? Presence.check(path)) == false
+            throw bad
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw problem(
-                "not UTF-8 text", closes: AccountFile.closes(String(decoding: bytes, as: UTF8.self)))
+            // Of UTF-16 and UTF-32, as some editors write them, what is ASCII is there between zeros, behind a byte order mark.
+            let letters = String(decoding: bytes.filter { 0 < $0 && $0 < 0xFE }, as: UTF8.self)
+            throw problem("not UTF-8 text; save it as UTF-8", closes: AccountFile.closes(letters))
         }
-        let account: Account
-        do throws(SettingsErrors) {
-            account = try AccountFile.parse(text, name: name, path: path)
-        } catch {
-            throw BadFile(errors: error, closes: AccountFile.closes(text))
-        }
+        let account = try AccountFile.parse(text, name: name, path: path)
         guard account.passwordHash == nil || mode & 0o004 == 0 else {
             throw problem(
                 "everybody can read the hash of its password: chmod 600 \(path)", closes: account.disabled)
@@ -179,7 +193,7 @@ package struct AccountStore: Sendable {
             let folder = try Directory(path: directory, create: true)
             try folder.place(Array(text.utf8), as: account.name + Self.suffix, replacing: replacing)
         } catch {
-            guard error.code == .exists else { throw AccountError(.failed, error.description) }
+            guard error.code == .exists else { throw Self.failure(error) }
             throw AccountError(
                 .exists,
                 "there is an account \"\(account.name)\" already (\(path(of: account.name))); remove it first"

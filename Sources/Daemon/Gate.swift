@@ -59,7 +59,10 @@ package struct Gate: Sendable {
         // Without one the ledger is not even opened.
         _ = try keys.signer()
         let seen = try await keepers.seen { logger.warning("\($0)") }
-        let intake = try Intake.open(settings.intake, policy: policy, logger: logger, seen: seen)
+        let intake = try Intake.open(
+            settings.intake, policy: policy, logger: logger, seen: seen.checkpoints)
+        // It begins such a file anew with its next checkpoint.
+        for lack in try seen.lacks(intake.ledger.reader().witnessed()) { logger.warning("\(lack)") }
         if let settled = try keys.settleRotation() { logger.warning("\(settled)") }
         let key = try keys.signerInForce()
         let checkpointer = Checkpointer(

@@ -17,7 +17,7 @@ import UnixSignals
 package final class PolicyReloader: Service {
     /// The name of the problem in health.
     package static let problem = "sources"
-    /// The subject of that problem which is not about what lists say: one waits for whoever has it open.
+    /// The subject for a list that somebody still has open.
     private static let unfinished = "unfinished"
 
     /// The policy of these files.
@@ -113,7 +113,7 @@ package final class PolicyReloader: Service {
             return (true, false)
         }
         tell(heldOpen: isHeld ? unfinished.first : nil)
-        if isDue { await reload(isAsked: isAsked) }
+        if isDue { await reload(files, isAsked: isAsked) }
     }
 
     /// Says that a list has waited for long for whoever has it open; nil: that none does.
@@ -142,9 +142,10 @@ package final class PolicyReloader: Service {
     }
 
     /// Reads the lists and puts them in force if they are good.
-    private func reload(isAsked: Bool) async {
+    /// - Parameter files: those of the look: one that has come since might be half written.
+    private func reload(_ files: FoundFiles, isAsked: Bool) async {
         do throws(SettingsErrors) {
-            await putInForce(try load(PolicyLoader.files(patterns)).get(), isAsked: isAsked)
+            await putInForce(try load(files).get(), isAsked: isAsked)
         } catch {
             await refuse(error, isAsked: isAsked)
         }

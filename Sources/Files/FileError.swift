@@ -6,27 +6,40 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     /// Whether the message ends with what mends it, so that no other advice fits behind it.
     package let saysFix: Bool
 
+    /// Whether it may not be read, which somebody mends who may: nothing has failed.
+    package let isDenial: Bool
+
     /// - Parameter fix: what mends it: it ends the message.
     package init(message: String, fix: String? = nil) {
-        self.message = fix.map { "\(message): \($0)" } ?? message
-        saysFix = fix != nil
+        self.init(message: fix.map { "\(message): \($0)" } ?? message, saysFix: fix != nil, isDenial: false)
     }
 
     /// "cannot read /etc/x: Input/output error". Of what may not be read it says who may.
     init(_ action: String, _ path: String, _ error: SystemError) {
-        message =
-            action == "read" ? Presence.denial(path, error) : "cannot \(action) \(path): \(error)"
-        saysFix = action == "read" && error.isDenial
+        let isDenial = action == "read" && error.isDenial
+        self.init(
+            message: action == "read"
+                ? Presence.denial(path, error) : "cannot \(action) \(path): \(error)",
+            saysFix: isDenial, isDenial: isDenial)
     }
 
-    private init(message: String, saysFix: Bool) {
+    /// What is root's and is to be the gate's to read.
+    init(ofRoots path: String, giveTo home: String) {
+        self.init(
+            message:
+                "permission denied: \(SystemUser.own) may not read \(path): it belongs to root; give it to the gate's user "
+                + "(chown --reference=\(home) \(path))", saysFix: true, isDenial: true)
+    }
+
+    private init(message: String, saysFix: Bool, isDenial: Bool) {
         self.message = message
         self.saysFix = saysFix
+        self.isDenial = isDenial
     }
 
     /// Of a file that the message does not name at its beginning.
     package func of(_ path: String) -> FileError {
-        FileError(message: "\(path): \(message)", saysFix: saysFix)
+        FileError(message: "\(path): \(message)", saysFix: saysFix, isDenial: isDenial)
     }
 
     package var description: String { message }

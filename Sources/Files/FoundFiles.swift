@@ -82,18 +82,6 @@ private struct PatternWalk {
     private static func names(in directory: String) throws(SystemError) -> [String] {
         guard let stream = opendir(directory) else { throw .last }
         defer { closedir(stream) }
-        var names: [String] = []
-        while true {
-            // readdir(3): the end and an error look the same but for errno.
-            errno = 0
-            guard let entry = readdir(stream) else {
-                guard errno == 0 else { throw .last }
-                return names
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
+        return try SystemCall.names(of: stream)
     }
 }

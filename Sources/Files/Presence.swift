@@ -1,6 +1,6 @@
 // Whether a file is there. "Not there" and "may not be looked at" are two answers: stat(2) fails with EACCES for what lies in
 // a directory that this process may not enter.
-import Glibc
+package import Glibc
 
 package enum Presence {
     /// Throws a `FileError` that says who may look, where this process may not.
@@ -9,7 +9,7 @@ package enum Presence {
         guard stat(path, &status) != 0 else { return true }
         let error = SystemError.last
         if [ENOENT, ENOTDIR].contains(error.code) { return false }
-        throw FileError(message: denial(path, error))
+        throw FileError("read", path, error)
     }
 
     /// Whether nothing of this name is there, not even a link that leads nowhere.
@@ -24,8 +24,27 @@ package enum Presence {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// What a path leads to where that is no regular file: "a directory", "a named pipe". nil for a file, and for what cannot be seen.
+    package static func otherThanFile(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return nil
+        case S_IFDIR: return "a directory"
+        case S_IFIFO: return "a named pipe"
+        case S_IFSOCK: return "a socket"
+        default: return "a device"
+        }
+    }
+
+    /// Who owns what a path leads to; nil where that cannot be seen.
+    package static func owner(of path: String) -> uid_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_uid : nil
+    }
+
     /// What keeps this process from reading a file or listing a directory: the first directory on the way that it may not enter, or the
-    /// place itself. nil where nothing does, or where it is not there.
+    /// place itself; nil where nothing does, or it is not there.
     package static func barrier(_ path: String) -> String? {
         for place in Paths.above(path).reversed() where access(place, X_OK) != 0 {
             return errno == EACCES ? place : nil
@@ -39,24 +58,62 @@ package enum Presence {
     ///   - error: of the call that failed; what is not about permission is told as the system words it.
     package static func denial(_ path: String, _ error: SystemError, to action: String = "read") -> String {
         guard error.isDenial else { return "cannot \(action) \(path): \(error)" }
-        var text = "permission denied: \(SystemUser.own) may not \(action) \(path)"
-        guard let closed = closed(path) else { return text }
-        let owner = SystemUser.name(of: closed.st_uid) ?? "#\(closed.st_uid)"
-        text += ": run this as its owner (sudo -u \(owner))"
-        let isFolder = closed.st_mode & S_IFMT == S_IFDIR
-        if action == "read", closed.st_gid != 0, closed.st_mode & (isFolder ? 0o010 : 0o040) != 0 {
-            text += ", or join the group \(SystemGroup.name(of: closed.st_gid) ?? "#\(closed.st_gid)")"
+        let text = "permission denied: \(SystemUser.own) may not \(action) \(path)"
+        return remedy(path, to: action).map { "\(text): \($0)" } ?? text
+    }
+
+    /// What lets somebody in where this process was refused: "run this as its owner (sudo -u dropgate), or join the group audit". nil
+    /// where that cannot be seen.
+    /// - Parameter action: as of `denial`.
+    package static func remedy(_ path: String, to action: String = "read") -> String? {
+        guard let (place, status) = closed(path) else { return nil }
+        let kind = status.st_mode & S_IFMT
+        if status.st_uid == geteuid() { return opening(place, kind, to: action) }
+        if let gift = gift(place, kind, of: status.st_uid) { return gift }
+        let owner = SystemUser.name(of: status.st_uid) ?? "#\(status.st_uid)"
+        var text = "run this as its owner (sudo -u \(owner))"
+        if action == "read", status.st_gid != 0, status.st_mode & (kind == S_IFDIR ? 0o010 : 0o040) != 0 {
+            text += ", or join the group \(SystemGroup.name(of: status.st_gid) ?? "#\(status.st_gid)")"
         }
         return text
     }
 
-    /// The first directory on the way that this process may not enter; else the file itself.
-    private static func closed(_ path: String) -> stat? {
-        var found: stat?
+    /// Of what is this process's own and closed by its mode; nil where something else keeps it out.
+    private static func opening(_ place: String, _ kind: mode_t, to action: String) -> String? {
+        let isClosed =
+            access(place, action == "read" ? R_OK : W_OK) != 0 || kind == S_IFDIR && access(place, X_OK) != 0
+        return isClosed ? "chmod u+rwX \(place)" : nil
+    }
+
+    /// Of what root has copied into another user's directory, or made there by hand: to be root is no remedy for that user. nil for
+    /// anything else.
+    private static func gift(_ place: String, _ kind: mode_t, of owner: uid_t) -> String? {
+        guard owner == 0, [S_IFREG, S_IFDIR].contains(kind),
+            let home = Paths.above(place).first(where: { Self.owner(of: $0).map { $0 != 0 } ?? false }),
+            let user = Self.owner(of: home)
+        else { return nil }
+        let chown = kind == S_IFDIR ? "chown -R" : "chown"
+        return
+            "it belongs to root; give it to \(SystemUser.name(of: user) ?? "#\(user)"), whose directory it lies in "
+            + "(\(chown) --reference=\(home) \(place))"
+    }
+
+    /// What to say of a file that this process may not read because it is root's, and that is to be the gate's; nil for any other.
+    /// - Parameter home: a directory of the gate's user.
+    package static func gift(_ path: String, to home: String) -> FileError? {
+        guard barrier(path) == path, owner(of: path) == 0, let user = owner(of: home), user != 0,
+            !isDirectory(path)
+        else { return nil }
+        return FileError(ofRoots: path, giveTo: home)
+    }
+
+    /// The first directory on the way that this process may not enter; else the file itself, or the last directory that is there.
+    private static func closed(_ path: String) -> (place: String, status: stat)? {
+        var found: (place: String, status: stat)?
         for place in ([path] + Paths.above(path)).reversed() {
             var status = stat()
             guard stat(place, &status) == 0 else { break }
-            found = status
+            found = (place, status)
             if place != path, access(place, X_OK) != 0 { break }
         }
         return found

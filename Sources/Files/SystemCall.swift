@@ -1,4 +1,4 @@
-// The system's calls on open descriptors, each carried to its end. They know no names and word no errors: callers have both.
+// The system's calls on what is open, each carried to its end. They know no paths and word no errors: callers have both.
 import Glibc
 
 package enum SystemCall {
@@ -66,6 +66,23 @@ package enum SystemCall {
     package static func hasEnded(_ descriptor: Int32) -> Bool {
         var watched = pollfd(fd: descriptor, events: 0, revents: 0)
         return poll(&watched, 1, 0) > 0 && watched.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
+    }
+
+    /// The names in a directory (opendir(3)), without `.` and `..`, in no order. All of them or none: half would be taken for all.
+    package static func names(of directory: OpaquePointer) throws(SystemError) -> [String] {
+        var names: [String] = []
+        while true {
+            // readdir(3): the end and an error look the same but for errno.
+            errno = 0
+            guard let entry = readdir(directory) else {
+                guard errno == 0 else { throw .last }
+                return names
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
     }
 
     /// All bytes of a regular file from its start; nil when there are more than `limit`.

@@ -35,7 +35,7 @@ extension Intake {
 
     /// The drop is in hand.
     func knownStanding(ofDrop id: String) throws(IntakeError) -> DropStanding {
-        guard let known = try record(ofDrop: id) else { return .unknown }
+        guard let known = try drop(id: id) else { return .unknown }
         return standing(of: known)
     }
 
@@ -44,7 +44,7 @@ extension Intake {
         try Self.check(id)
         guard takeInHand(id) else { return }
         defer { letGo(id) }
-        if let known = try record(ofDrop: id) {
+        if let known = try self.drop(id: id) {
             // Of one that was withdrawn the bytes may not be in quarantine yet.
             let isNeeded =
                 switch known.state {
@@ -115,7 +115,7 @@ extension Intake {
             return DropOutcome(id: id, status: .pending, name: drop.readyPath, seq: -1)
         }
         defer { letGo(id) }
-        if let known = try record(ofDrop: id) {
+        if let known = try self.drop(id: id) {
             return try await takeKnown(drop, known, facts)
         } else {
             return try await takeOver(drop, facts)
@@ -194,7 +194,7 @@ extension Intake {
             isChanged = try await make(change, attempt)
         } catch {
             staging.ready.cancelReservation(readyPath)
-            throw IntakeError(.ledgerFailed, "the ledger cannot be written: \(error)", retryAfter: 30)
+            throw IntakeError.unwritable(error)
         }
         if !isChanged {
             staging.ready.cancelReservation(readyPath)
@@ -208,10 +208,14 @@ extension Intake {
     }
 
     private func reserve(_ drop: PulledDrop) throws(IntakeError) -> String {
-        do {
+        do throws(StagingError) {
             return try staging.ready.reserve(drop.readyPath)
         } catch {
-            throw IntakeError(.badPath, "no place for \(drop.readyPath): \(error)")
+            // Another drop may have a place. What else is wrong is wrong for all of them.
+            let isItsName = [.badPath, .exists].contains(error.code)
+            throw IntakeError(
+                isItsName ? .badPath : .stagingFull, "no place for \(drop.readyPath): \(error)",
+                retryAfter: isItsName ? nil : 30)
         }
     }
 
@@ -233,7 +237,7 @@ extension Intake {
         do {
             return try configuration.ledger.reader().entry(seq: known.seq).map { try AcceptedEntry($0.json) }
         } catch {
-            throw IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
+            throw IntakeError.unreadable(error)
         }
     }
 
@@ -262,14 +266,6 @@ extension Intake {
             "drop \(known.id) was taken over before, and the other gate has another one under its id now: \(there) there, \(here) "
                 + "here. That one is not taken over and not acknowledged, and what is here stays as it is. Find out on the other gate "
                 + "how it came there" + decision)
-    }
-
-    private func record(ofDrop id: String) throws(IntakeError) -> DropRecord? {
-        do {
-            return try store.drop(id: id)
-        } catch {
-            throw IntakeError(.ledgerFailed, "the ledger cannot be read: \(error)", retryAfter: 30)
-        }
     }
 
     /// The file is what the receipt says, and durable. Reads it whole, on no thread that a receiver needs.

@@ -70,6 +70,7 @@ extension Intake {
             guard let self, !isClosed.load(ordering: .acquiring) else { return }
             flushFlood()
             tryLedger()
+            tryPlaces()
             flushEverySecond()
         }
     }

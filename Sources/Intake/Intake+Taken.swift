@@ -23,17 +23,25 @@ struct TakenSweep {
 
     private var staging: StagingArea { intake.staging }
 
-    /// One round.
+    /// One round. A drop of which it cannot be told keeps no other from its turn; throws the first such error at the end.
     func run() async throws {
+        var unknown: (any Error)?
         var cursors = intake.takenCursors.withLock { $0 }
         defer { intake.takenCursors.withLock { $0 = cursors } }
         try await forEachPage(of: .released, &cursors.released, most: mostLooks) { drops in
-            try await take(drops.filter(isTaken))
+            try await take(
+                drops.filter { drop in
+                    do { return try isTaken(drop) } catch {
+                        unknown = unknown ?? error
+                        return false
+                    }
+                })
         }
         // A consumer puts back what it has just taken. Those that were taken stay for months, and all of them in turn are the
         // work of hours.
         try await giveBack(intake.store.newestDrops(in: .taken, limit: mostSecondLooks))
         try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks, giveBack)
+        if let unknown { throw unknown }
     }
 
     private func giveBack(_ taken: [DropRecord]) async throws {

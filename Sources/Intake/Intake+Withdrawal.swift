@@ -23,7 +23,7 @@ extension Intake {
         var attempt = attempt
         attempt.reason = .withdrawn
         if try await withdrawHeld(drop, attempt) { return .removed }
-        guard let record = try record(drop) else { return nil }
+        guard let record = try self.drop(id: drop) else { return nil }
         let isWithdrawn: Bool
         if record.state == .pending, isPulled(record) {
             isWithdrawn = try await withdraw(freed: drop, attempt)
@@ -41,7 +41,7 @@ extension Intake {
         guard takeInHand(drop) else { throw Self.decidedElsewhere(drop) }
         defer { letGo(drop) }
         let marking = await stager.waitForMark()
-        guard let marked = try record(drop) else { return false }
+        guard let marked = try self.drop(id: drop) else { return false }
         if isUnreleasedEvent(marked) {
             return try await withdraw(unreleased: marked, attempt)
         } else if marking == .failed, marked.state == .pending {
@@ -92,13 +92,6 @@ extension Intake {
         }
     }
 
-    private func record(_ drop: String) throws(IntakeError) -> DropRecord? {
-        do { return try store.drop(id: drop) } catch {
-            throw IntakeError(
-                .ledgerFailed, "the ledger cannot be read, nothing was withdrawn: \(error)", retryAfter: 30)
-        }
-    }
-
     private func box(for account: String) async throws(SenderError) -> SenderBox {
         do { return try await uploads.runToEnd { try self.box(of: account) } } catch {
             logger.error("the uploads of \(account) cannot be looked at: \(error)")
@@ -129,7 +122,7 @@ extension Intake {
     private func withdrawHeld(_ drop: String, _ attempt: Attempt) async throws(IntakeError) -> Bool {
         try beginDeciding(drop)
         defer { endDeciding(drop) }
-        guard try record(drop) == nil else {
+        guard try self.drop(id: drop) == nil else {
             // What is a drop was released, if it was ever held: whatever a failure has left of it goes, readable or not.
             remove(held: drop)
             return false

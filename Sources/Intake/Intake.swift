@@ -93,6 +93,8 @@ package final class Intake: Sendable {
     let quarantining = BlockingExecutor(label: "intake.quarantine", width: 1)
     private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
+    /// Accounts whose uploads had no place in staging last.
+    let unplaced = Mutex<Set<String>>([])
     let uploadSpace: UploadSpace
     let settler: Settler
     /// Of drops that were pulled.
@@ -295,11 +297,7 @@ package final class Intake: Sendable {
             case .clearSealed(let number, let limit): .clearSealed(below: number, limit: limit)
             case .segmentRemoved(let segment): .segmentRemoved(segment)
             }
-        let outcome = try await writer.commit(operation)
-        if case .segmentRemoved(let segment) = upkeep, case .appended = outcome {
-            counters.add(segment.removal)
-        }
-        return outcome
+        return try await writer.commit(operation)
     }
 
     /// Signs the ledger through this intake's writer.

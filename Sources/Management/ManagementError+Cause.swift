@@ -14,7 +14,9 @@ extension ManagementError {
         case let error as ManagementError: error
         case let error as SettingsErrors: of(error, .configuration)
         case let error as LedgerError:
-            ManagementError(code(error), error.message, fix: error.fix, cause: error)
+            ManagementError(
+                code(error), error.message, fix: error.fix, retryAfter: code(error) == .unavailable ? 5 : nil,
+                cause: error)
         case let error as AccountError: ManagementError(error)
         case let error as IntakeError: ManagementError(error)
         case let error as SSHDError:
@@ -22,7 +24,10 @@ extension ManagementError {
             ManagementError(
                 [.hostKey, .missing].contains(error.code) ? .configuration : .internalError, "\(error)",
                 cause: error)
-        case is StagingError, is FileError: ManagementError(.internalError, "\(error)", cause: error)
+        case let error as StagingError: ManagementError(error)
+        case let error as FileError:
+            // Who may read a file is set right by a person.
+            ManagementError(error.isDenial ? .configuration : .internalError, "\(error)", cause: error)
         default: nil
         }
     }
@@ -32,6 +37,22 @@ extension ManagementError {
         self.init(
             error.retryAfter == nil ? .refused : .unavailable, error.description,
             retryAfter: error.retryAfter, cause: error)
+    }
+
+    /// What is not as the gate needs it is set right by a person, and what there is no room for comes later.
+    init(_ error: StagingError) {
+        switch error.code {
+        case .denied, .obstructed:
+            self.init(
+                .configuration, error.message, fix: error.fix ?? "`dropgate doctor` says whose it is to be",
+                cause: error)
+        case .full:
+            self.init(
+                .unavailable, error.message, fix: error.fix ?? "make room on that filesystem", retryAfter: 60,
+                cause: error)
+        case .badPath, .notFound, .exists, .damaged, .failed:
+            self.init(.internalError, error.message, fix: error.fix, cause: error)
+        }
     }
 
     /// The message is one line; `lines` has all that is wrong.
@@ -46,7 +67,8 @@ extension ManagementError {
         case .rolledBack, .forked, .missing: .notAsSigned
         // Another program, or another ledger, has to be put there.
         case .newer, .foreign: .configuration
-        case .locked, .unreadable, .unwritable, .busy, .older: .internalError
+        case .locked, .busy: .unavailable
+        case .unreadable, .unwritable, .older: .internalError
         }
     }
 

@@ -38,7 +38,7 @@ package struct PullSummary: Sendable {
         if known > 0 { text += "; \(known) were here already" }
         if !taken.isEmpty { text += "; \(taken.count) taken there before" }
         if !withdrawn.isEmpty { text += "; \(withdrawn.count) gone there meanwhile" }
-        if !own.isEmpty { text += "; \(own.count) left there, for this gate had them from elsewhere" }
+        if !own.isEmpty { text += "; \(own.count) left there: this gate did not get them from that one" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
         if left > 0 { text += "; \(left) more \(left == 1 ? "waits" : "wait") for the next pull" }
         return text

@@ -162,7 +162,7 @@ struct SettingsBuilder {
         do throws(FileError) {
             return Secret(try FileReading.secret(path))
         } catch {
-            value.fail(error.message)
+            value.fail(toBeGiven(path, error).message)
             return nil
         }
     }
@@ -171,7 +171,7 @@ struct SettingsBuilder {
     func file<Content>(_ value: YAMLValue, _ read: (String) throws(FileError) -> Content) -> String? {
         guard let path = path(value) else { return nil }
         if isSkipped(path) { return path }
-        do throws(FileError) { _ = try read(path) } catch { value.fail(error.message) }
+        do throws(FileError) { _ = try read(path) } catch { value.fail(toBeGiven(path, error).message) }
         return path
     }
 
@@ -190,8 +190,14 @@ struct SettingsBuilder {
         do throws(FileError) {
             try FileReading.checkReadable(path, readers: readers)
         } catch {
-            fail(error)
+            fail(toBeGiven(path, error))
         }
+    }
+
+    /// What is root's alone is to be the gate's user's, wherever it lies: the gate is not to run as root.
+    private func toBeGiven(_ path: String, _ error: FileError) -> FileError {
+        guard error.isDenial, !table.isBad(.state) else { return error }
+        return Presence.gift(path, to: self.path(.state) ?? GateSettings.standard.state) ?? error
     }
 
     private func isSkipped(_ path: String) -> Bool {

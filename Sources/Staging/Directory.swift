@@ -20,11 +20,19 @@ package final class Directory: Sendable {
     /// Opens the directory at `path`, which may be anywhere; made 0700 when absent and `create` is set.
     package convenience init(path: String, create: Bool = false) throws(StagingError) {
         if create, mkdir(path, 0o700) != 0, errno != EEXIST {
-            throw StagingError(errno: errno, "cannot make the directory \(path)")
+            throw StagingError(errno: errno, "cannot make the directory \(path)", at: path, to: "write")
         }
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw StagingError(errno: errno, "cannot open the directory \(path)") }
+        guard descriptor >= 0 else { throw Self.unopened(path, errno) }
         self.init(descriptor: descriptor, path: path)
+    }
+
+    /// Of a directory that may be anywhere, at the end of links, too.
+    private static func unopened(_ path: String, _ error: Int32) -> StagingError {
+        let failed = StagingError(errno: error, "cannot open the directory \(path)", at: path)
+        guard failed.code == .badPath else { return failed }
+        return StagingError(
+            .obstructed, failed.message, fix: "see what lies there, and put the directory back in its place")
     }
 
     /// One component that a name may be: not empty, not `.` or `..`, no `/`, no NUL, at most 255 bytes.
@@ -40,14 +48,16 @@ package final class Directory: Sendable {
         }
     }
 
-    /// Opens a directory inside this one; made 0700 when absent and `create` is set. Links are refused.
+    /// Opens a directory inside this one; made 0700 when absent and `create` is set. Throws `.obstructed` for a link, or what else is
+    /// no directory.
     package func subdirectory(_ name: String, create: Bool = false) throws(StagingError) -> Directory {
         try check(name)
         if create, mkdirat(descriptor, name, 0o700) != 0, errno != EEXIST {
-            throw StagingError(errno: errno, "cannot make the directory \(path)/\(name)")
+            throw StagingError(
+                errno: errno, "cannot make the directory \(path)/\(name)", at: path, to: "write")
         }
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
-        guard opened >= 0 else { throw unopened("the directory ", name, errno) }
+        guard opened >= 0 else { throw unopened(name, isDirectory: true, errno) }
         return Directory(descriptor: opened, path: "\(path)/\(name)")
     }
 
@@ -83,7 +93,7 @@ package final class Directory: Sendable {
     package func openFile(_ name: String) throws(StagingError) -> OpenFile {
         try check(name)
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
-        guard opened >= 0 else { throw unopened("", name, errno) }
+        guard opened >= 0 else { throw unopened(name, isDirectory: false, errno) }
         let file = OpenFile(descriptor: opened, path: "\(path)/\(name)")
         guard try file.status().isRegular else {
             throw StagingError(.badPath, "\(file.path) is not a regular file")
@@ -92,12 +102,13 @@ package final class Directory: Sendable {
     }
 
     /// Of a name that could not be opened. The system words a link as a loop of links, or as no directory.
-    private func unopened(_ what: String, _ name: String, _ error: Int32) -> StagingError {
+    private func unopened(_ name: String, isDirectory: Bool, _ error: Int32) -> StagingError {
         let place = "\(path)/\(name)"
-        guard [ELOOP, ENOTDIR].contains(error), (try? Paths.target(ofLink: place)) != nil else {
-            return StagingError(errno: error, "cannot open \(what)\(place)")
+        guard [ELOOP, ENOTDIR].contains(error), let obstacle = StagingError.obstacle(at: place) else {
+            return StagingError(
+                errno: error, "cannot open \(isDirectory ? "the directory " : "")\(place)", at: place)
         }
-        return StagingError(.badPath, "\(place) is a symbolic link, and the gate follows no link in staging")
+        return isDirectory ? obstacle : StagingError(.badPath, obstacle.message)
     }
 
     /// Makes a new file, 0600. Throws `.exists` when the name is taken.
@@ -105,7 +116,9 @@ package final class Directory: Sendable {
         try check(name)
         let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let opened = dropgate_openat(descriptor, name, flags, 0o600)
-        guard opened >= 0 else { throw StagingError(errno: errno, "cannot make \(path)/\(name)") }
+        guard opened >= 0 else {
+            throw StagingError(errno: errno, "cannot make \(path)/\(name)", at: path, to: "write")
+        }
         return OpenFile(descriptor: opened, path: "\(path)/\(name)")
     }
 
@@ -115,7 +128,7 @@ package final class Directory: Sendable {
         var status = stat()
         if fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return FileStatus(status) }
         if errno == ENOENT { return nil }
-        throw StagingError(errno: errno, "cannot look at \(path)/\(name)")
+        throw StagingError(errno: errno, "cannot look at \(path)/\(name)", at: path)
     }
 
     /// Moves a name of this directory to another one. Throws `.exists` rather than replace anything.
@@ -158,25 +171,18 @@ package final class Directory: Sendable {
     /// The names in this directory, sorted by their bytes.
     package func names() throws(StagingError) -> [String] {
         let copy = dropgate_openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        guard copy >= 0 else { throw StagingError(errno: errno, "cannot list \(path)") }
+        guard copy >= 0 else { throw StagingError(errno: errno, "cannot list \(path)", at: path) }
         guard let stream = fdopendir(copy) else {
             let error = StagingError(errno: errno, "cannot list \(path)")
             close(copy)
             throw error
         }
         defer { closedir(stream) }
-        var names: [String] = []
-        while true {
-            // readdir(3): the end and an error look the same but for errno. Half a list would be taken for the whole.
-            errno = 0
-            guard let entry = readdir(stream) else {
-                guard errno == 0 else { throw StagingError(errno: errno, "cannot list \(path)") }
-                break
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
+        let names: [String]
+        do throws(SystemError) {
+            names = try SystemCall.names(of: stream)
+        } catch {
+            throw StagingError(errno: error.code, "cannot list \(path)")
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }

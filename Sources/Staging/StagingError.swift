@@ -13,27 +13,62 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         case exists
         /// A file of the gate's own that is not what the gate wrote.
         case damaged
+        /// Something of the gate's own that this process may not read or write.
+        case denied
+        /// Where a directory of the gate's own belongs lies something else: a link, or a file.
+        case obstructed
         case failed
     }
 
     package let code: Code
-    package let description: String
+    /// What is wrong: one line for people.
+    package let message: String
+    /// What can be done next; nil where the message says all there is to say.
+    package let fix: String?
 
-    package init(_ code: Code, _ description: String) {
+    package init(_ code: Code, _ message: String, fix: String? = nil) {
         self.code = code
-        self.description = description
+        self.message = message
+        self.fix = fix
     }
 
+    /// The message and the fix on one line.
+    package var description: String { fix.map { "\(message); \($0)" } ?? message }
+
     /// From `errno` as it stands now.
-    package init(errno error: Int32, _ what: String) {
+    /// - Parameters:
+    ///   - place: whose right to it was missing, if it is about that.
+    ///   - action: as of `Presence.remedy`.
+    package init(errno error: Int32, _ what: String, at place: String? = nil, to action: String = "read") {
         let code: Code =
             switch error {
             case ENOSPC, EDQUOT: .full
             case ENOENT: .notFound
             case EEXIST, ENOTEMPTY: .exists
             case ELOOP, ENOTDIR: .badPath
+            case EACCES, EPERM: .denied
             default: .failed
             }
-        self.init(code, "\(what): \(SystemError(error))")
+        self.init(
+            code, "\(what): \(SystemError(error))",
+            fix: code == .denied ? place.flatMap { Presence.remedy($0, to: action) } : nil)
+    }
+
+    /// Of a link or a file where a directory of the gate's own belongs; nil where a directory lies there, nothing does, or that cannot
+    /// be seen.
+    package static func obstacle(at place: String) -> StagingError? {
+        var status = stat()
+        guard lstat(place, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return nil }
+        guard status.st_mode & S_IFMT == S_IFLNK else {
+            return StagingError(
+                .obstructed, "\(place) is no directory, and one of the gate's own belongs there",
+                fix: "move it away, and put the directory back in its place")
+        }
+        let target = ((try? Paths.target(ofLink: place)) ?? nil).map { " (to \($0))" } ?? ""
+        return StagingError(
+            .obstructed, "\(place) is a symbolic link\(target), and the gate follows no link in staging",
+            fix:
+                "put the directory itself back in its place; to have all of staging elsewhere, set staging.path"
+        )
     }
 }

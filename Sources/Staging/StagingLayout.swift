@@ -27,6 +27,17 @@ package enum StagingLayout {
     /// more.
     static let deepest = 2 + DropPath.deepest
 
+    // MARK: Directories
+
+    /// All but those that have their names from accounts, days and drops. A start makes the first seven where they are missing
+    /// (`StagingArea`), the others come with what lies in them.
+    package static let directories = [
+        ready, receipts, quarantine, incoming, "\(incoming)/\(sftp)", "\(incoming)/\(webhook)",
+        "\(incoming)/\(pull)",
+        "\(ready)/\(sftp)", "\(ready)/\(webhook)", "\(receipts)/\(webhook)", "\(quarantine)/\(sftp)",
+        "\(quarantine)/\(webhook)",
+    ]
+
     // MARK: Released drops
 
     /// `ready/` and a path under it, as receipts have it.

@@ -1,6 +1,7 @@
 // Tells the staging directory in which the ledger's drops lie from another one in its place: a mount that failed leaves an empty
 // directory, in which everything that was accepted and is not released yet would count as lost, for good.
 import Files
+import Glibc
 
 /// A random word in the staging directory, and the same word in a file beside the ledger.
 package enum StagingMark {
@@ -11,9 +12,12 @@ package enum StagingMark {
     /// Where the word is written down: beside the ledger, whose drops lie in staging.
     package static func known(inLedgerDirectory directory: String) -> String { directory + "/staging-id" }
 
+    /// Where the word lies in a staging directory.
+    package static func place(in staging: String) -> String { "\(staging)/\(name)" }
+
     /// Throws `.failed` where the directory at a path is not the one that is written down, and where nothing is written down and a
-    /// ledger with drops meets a place without a staging directory. Makes nothing. An empty file is a person's word that what is
-    /// there is to be taken.
+    /// ledger with drops meets a place without a staging directory; and `.denied` where this process may not read a word. Makes
+    /// nothing. An empty file is a person's word that what is there is to be taken.
     /// - Parameters:
     ///   - known: the file in which the word is written down.
     ///   - mayBeNew: whether the ledger has no drops, so that nothing of it can lie anywhere. Asked only where it matters.
@@ -43,7 +47,9 @@ package enum StagingMark {
     }
 
     private static func isThere(_ path: String) throws(StagingError) -> Bool {
-        do { return try Presence.check(path) } catch { throw StagingError(.failed, "\(error)") }
+        do { return try Presence.check(path) } catch {
+            throw StagingError(error.isDenial ? .denied : .failed, "\(error)")
+        }
     }
 
     private static func refusal(_ path: String, _ known: String) -> StagingError {
@@ -64,6 +70,7 @@ package enum StagingMark {
 
     private static func mark(_ staging: Directory) throws(StagingError) -> String? {
         guard try staging.status(name) != nil else { return nil }
+        if let denial = denial(place(in: staging.path)) { throw denial }
         return word(in: try staging.openFile(name).contents(limit: longest))
     }
 
@@ -72,12 +79,49 @@ package enum StagingMark {
             guard try Presence.check(known) else { return .nothing }
             return word(in: Array(try FileReading.text(known).utf8)).map(Known.word) ?? .anything
         } catch {
+            if let denial = denial(known) { throw denial }
             throw StagingError(
                 .failed,
                 "\(error). It names the staging directory of this ledger: put it back from a backup, or, if the filesystem with "
                     + "staging is mounted, make it an empty file (truncate -s 0) and start the gate")
         }
     }
+
+    // MARK: Denials
+
+    /// What to say where a word is there and this process may not read it; nil where nothing keeps it from that. Whose the file is to be
+    /// is all that mends it: an empty one would give away what lies in staging.
+    private static func denial(_ path: String) -> StagingError? {
+        guard let barrier = Presence.barrier(path) else { return nil }
+        guard barrier == path, let owner = Presence.owner(of: path) else { return refused(path) }
+        let home = Presence.owner(of: Paths.directory(of: path))
+        return closed(path, owner: owner, home: home, user: geteuid())
+    }
+
+    /// - Parameters:
+    ///   - owner: of the file.
+    ///   - home: who owns its directory, which is the gate's.
+    ///   - user: who may not read it.
+    static func closed(_ path: String, owner: uid_t, home: uid_t?, user: uid_t) -> StagingError {
+        let needed =
+            "and the gate does not start without it: it tells which staging directory is this ledger's"
+        if owner == user {
+            return StagingError(
+                .denied, "its owner may not read \(path), \(needed)", fix: "chmod u+rw \(path)")
+        }
+        // Somebody else than the gate's user looks.
+        guard owner != home else { return refused(path) }
+        return StagingError(
+            .denied, "\(path) belongs to another user, \(needed)",
+            fix: "give it to the gate's user: chown --reference=\(Paths.directory(of: path)) \(path)")
+    }
+
+    /// It says who may read it.
+    private static func refused(_ path: String) -> StagingError {
+        StagingError(.denied, Presence.denial(path, SystemError(EACCES)))
+    }
+
+    // MARK: Words
 
     /// nil: there is nothing in it.
     private static func word(in bytes: [UInt8]) -> String? {

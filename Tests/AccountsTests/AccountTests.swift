@@ -71,6 +71,8 @@ import Testing
             ("password_hash: \"$y$j9T$a:0:0\"\n", 1, "crypt(3)"),
             ("note: \"a\\nb\"\n", 1, "one line"),
             ("- a\n", 1, "expected a mapping"),
+            ("# keys: []\n# note: x\n", 0, "it is empty, or all of it is a comment"),
+            ("", 0, "it is empty, or all of it is a comment"),
             ("role: admin\n", 1, "sender or collector"),
             ("role: collector\n", 1, "something to collect"),
             ("note: x\ncollects: [vsee]\n", 2, "only a collector collects"),
@@ -80,8 +82,8 @@ import Testing
             ("role: collector\ncollects: [../x]\n", 2, "not an account name"),
         ])
     func problems(text: String, line: Int, message: String) {
-        let error = #expect(throws: SettingsErrors.self) { try parse(text) }
-        let problem = error?.problems.first
+        let error = #expect(throws: AccountStore.BadFile.self) { try parse(text) }
+        let problem = error?.errors.problems.first
         #expect(
             problem?.description.contains(message) == true,
             "\(error.map(String.init(describing:)) ?? "taken")")
@@ -93,7 +95,7 @@ import Testing
 
     @Test("Text that is not YAML is a problem", arguments: ["keys: [", "a: b: c", "keys: []\nkeys: []\n"])
     func notYAML(text: String) {
-        #expect(throws: SettingsErrors.self) { try parse(text) }
+        #expect(throws: AccountStore.BadFile.self) { try parse(text) }
     }
 
     @Test(
@@ -191,6 +193,7 @@ import Testing
         let reports = Mutex<[AccountReport]>([])
         let handed = Mutex<[[String]]>([])
         let fails = Mutex(false)
+        let now = Mutex(ContinuousClock.now)
     }
     private struct HandOverFailed: Error {}
 
@@ -208,11 +211,15 @@ import Testing
             handOver: { snapshot in
                 if events.fails.withLock({ $0 }) { throw HandOverFailed() }
                 events.handed.withLock { $0.append(snapshot.sorted.map(\.name)) }
-            }, report: { report in events.reports.withLock { $0.append(report) } })
+            }, report: { report in events.reports.withLock { $0.append(report) } },
+            clock: { events.now.withLock { $0 } })
         try store.add(Account(name: "acme", keys: [AuthorizedKey(SampleKeys.ed25519)]))
     }
 
     private var lastReport: AccountReport? { events.reports.withLock { $0.last } }
+
+    /// After it the directory is trusted no longer without a look, and bad files are read again.
+    private func passASecond() { events.now.withLock { $0 += .seconds(1) } }
 
     @Test("Accounts are handed over once, and again only when a file has changed")
     func handsOverChanges() throws {
@@ -256,6 +263,35 @@ import Testing
         }
     }
 
+    @Test("A bad file that is still being written is not read before it is whole")
+    func waitsForTheWriterOfABadFile() throws {
+        _ = book.current()
+        try put("disabled: true\nkeys: x\n")
+        #expect(isClosed)
+        let writer = try FileHandle(forWritingTo: URL(filePath: store.path(of: "acme")))
+        try writer.truncate(atOffset: 0)
+        try writer.write(contentsOf: Data("keys: []\n".utf8))
+        passASecond()
+        #expect(isClosed, "half a file opens nothing")
+        try writer.write(contentsOf: Data("disabled: true\n".utf8))
+        try writer.close()
+        #expect(isClosed && lastReport?.problems == [])
+    }
+
+    @Test("A bad file is read again once a second, and that hands nothing over")
+    func readsABadFileOnceASecond() throws {
+        let (file, place) = try linked()
+        try Data("keys: x\n".utf8).write(to: URL(filePath: file))
+        _ = book.current()
+        try setMode(0o777, place)
+        _ = book.current()
+        #expect(lastReport?.problems.first?.contains("expected a list") == true, "not read again")
+        passASecond()
+        _ = book.current()
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(place)") == true, "read again")
+        #expect(events.handed.withLock { $0.count } == 1)
+    }
+
     @Test("A file that has become bad keeps its last good account and is reported until it is mended")
     func keepsLastGood() throws {
         _ = book.current()
@@ -263,8 +299,10 @@ import Testing
         try Data("keys: x\n".utf8).write(to: URL(filePath: store.path(of: "acme")))
         #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.problems.count == 1)
+        passASecond()
         _ = book.current()
-        #expect(events.reports.withLock { $0.count } == 2)
+        #expect(events.reports.withLock { $0.count } == 2, "told once")
+        #expect(events.handed.withLock { $0.count } == 1)
         try good.write(to: URL(filePath: store.path(of: "acme")))
         _ = book.current()
         #expect(lastReport?.changes == [] && lastReport?.problems == [])
@@ -311,22 +349,25 @@ import Testing
         #expect(lastReport?.problems.contains { $0.contains("nobody can log in") } == false)
     }
 
-    @Test("A bad file that is to close its account does so though not all of it is UTF-8")
-    func closesByAFileOfAnotherEncoding() throws {
+    @Test(
+        "A bad file that is to close its account does so in whatever encoding an editor has written it",
+        arguments: [String.Encoding.isoLatin1, .utf16, .utf16BigEndian, .utf32])
+    func closesByAFileOfAnotherEncoding(encoding: String.Encoding) throws {
         _ = book.current()
-        try (Data("disabled: true\nnote: ".utf8) + Data([0xFC, 0x0A])).write(
-            to: URL(filePath: store.path(of: "acme")))
+        let text = try #require("disabled: true\nnote: Süd\n".data(using: encoding))
+        try text.write(to: URL(filePath: store.path(of: "acme")))
         #expect(isClosed && lastReport?.problems.first?.contains("not UTF-8 text") == true)
     }
 
-    @Test("A disabled account stays closed though everybody can read the hash of its password")
-    func closesByAnExposedFile() throws {
+    @Test(
+        "Where everybody can read the hash of its password, a disabled account is closed, and another one stays as it was",
+        arguments: [true, false])
+    func closesByAnExposedFile(disabled: Bool) throws {
         let hash = try PasswordHash(password: "correct horse battery").text
         _ = book.current()
-        try put("password_hash: \"\(hash)\"\ndisabled: true\n")
-        try FileManager.default.setAttributes(
-            [.posixPermissions: 0o644], ofItemAtPath: store.path(of: "acme"))
-        #expect(isClosed && lastReport?.problems.first?.contains("chmod 600") == true)
+        try put("password_hash: \"\(hash)\"\ndisabled: \(disabled)\n")
+        try setMode(0o644, store.path(of: "acme"))
+        #expect(isClosed == disabled && lastReport?.problems.first?.contains("chmod 600") == true)
     }
 
     @Test("To disable an account whose file is bad is refused, with what to write into it")
@@ -351,18 +392,21 @@ import Testing
         return (file, place)
     }
 
-    @Test("A problem that lies outside of the file ends when that is mended")
+    private func setMode(_ mode: Int, _ path: String) throws {
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+
+    @Test("A problem that lies outside of the file ends within a second after that is mended")
     func mendedOutside() throws {
         let place = try linked().directory
-        func setMode(_ mode: Int) throws {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: place)
-        }
-        try setMode(0o777)
+        try setMode(0o777, place)
         #expect(book.current().accounts.isEmpty)
         #expect(lastReport?.problems.first?.contains("chmod o-w \(place)") == true)
+        passASecond()
         _ = book.current()
         #expect(events.reports.withLock { $0.count } == 1, "told once")
-        try setMode(0o755)
+        try setMode(0o755, place)
+        passASecond()
         #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.changes == ["+ acme"] && lastReport?.problems == [])
     }
@@ -408,50 +452,38 @@ import Testing
         "That everybody can write what leads to the directory is reported within a second, though nothing in it has changed"
     )
     func openParentInTime() throws {
-        let now = Mutex(ContinuousClock.now)
-        let problems = Mutex<[String]>([])
-        let book = AccountCache(
-            store: store, handOver: { _ in },
-            report: { report in problems.withLock { $0 = report.problems } },
-            clock: { now.withLock { $0 } })
         _ = book.current()
         let parent = Paths.directory(of: store.directory)
-        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: parent)
-        now.withLock { $0 += .seconds(1) }
+        try setMode(0o777, parent)
+        passASecond()
         #expect(book.current().sorted.map(\.name) == ["acme"])
-        #expect(problems.withLock { $0.first?.contains("chmod o-w \(parent)") } == true)
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: parent)
+        #expect(lastReport?.problems.first?.contains("chmod o-w \(parent)") == true)
+        try setMode(0o700, parent)
         _ = book.current()
-        #expect(problems.withLock { $0 } == [], "what is not trusted is looked at each time")
+        #expect(lastReport?.problems == [], "what is not trusted is looked at each time")
     }
 
     @Test("Where everybody can write what leads to the directory, it is not believed to be gone either")
     func openParent() throws {
         _ = book.current()
         let parent = Paths.directory(of: store.directory)
-        func setMode(_ mode: Int) throws {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: parent)
-        }
-        try setMode(0o777)
+        try setMode(0o777, parent)
         try FileManager.default.moveItem(atPath: store.directory, toPath: parent + "/away")
         #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.problems.first?.contains("chmod o-w \(parent)") == true)
-        try setMode(0o700)
+        try setMode(0o700, parent)
         #expect(book.current().accounts.isEmpty, "whoever may take it away has done so")
     }
 
     @Test("While everybody can write the directory, nothing new in it is believed, and that is reported")
     func openDirectory() throws {
         _ = book.current()
-        func setMode(_ mode: Int) throws {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: store.directory)
-        }
-        try setMode(0o777)
+        try setMode(0o777, store.directory)
         try store.add(Account(name: "planted", keys: [AuthorizedKey(SampleKeys.ed25519)]))
         #expect(book.current().sorted.map(\.name) == ["acme"])
         #expect(lastReport?.problems.count == 1)
         #expect(lastReport?.problems.first?.contains("chmod o-w \(store.directory)") == true)
-        try setMode(0o700)
+        try setMode(0o700, store.directory)
         #expect(book.current().sorted.map(\.name) == ["acme", "planted"])
         #expect(lastReport?.changes == ["+ planted"] && lastReport?.problems == [])
         #expect(lastReport?.files.first?.state?.owner == geteuid())

@@ -39,6 +39,21 @@ import Testing
         #expect(try accounts.list().accounts.isEmpty)
     }
 
+    @Test func aDirectoryThatIsALinkToItselfIsForAPersonToMend() async throws {
+        let directory = accounts.directory
+        try FileManager.default.createSymbolicLink(atPath: directory, withDestinationPath: directory)
+        let words =
+            "cannot open the directory \(directory): Too many levels of symbolic links; see what lies there"
+        for command in [["list"], ["show", "lab"], ["disable", "lab"], ["remove", "lab"]] {
+            let answer = await gate.run(["account"] + command)
+            #expect(answer.status == 78 && answer.error.contains(words), "\(command): \(answer)")
+        }
+        let file = gate.path("lab.pub")
+        try gate.write("lab.pub", SampleKeys.ed25519)
+        let added = await gate.run("account", "add", "lab", "--key", file)
+        #expect(added.status == 78 && added.error.contains(words), "\(added)")
+    }
+
     @Test func anAccountThatIsRemovedWhileItIsDisabledStaysRemoved() async throws {
         let accounts = accounts
         for _ in 0..<20 {

@@ -31,7 +31,7 @@ import Testing
 
         let locked = await gate.run("drops", "ack", drop.id)
         #expect(
-            locked.status == 70 && locked.error.contains("another process writes this ledger"), "\(locked)")
+            locked.status == 75 && locked.error.contains("another process writes this ledger"), "\(locked)")
 
         try await serving(gate, intake) {
             #expect((try? gate.mode("state/run/control.sock")) == 0o600)

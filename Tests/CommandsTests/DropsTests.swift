@@ -366,12 +366,44 @@ import Testing
         try FileManager.default.moveItem(atPath: staging, toPath: gate.path("disk"))
         let waiting = await gate.run("drops", "list", "--waiting")
         #expect(
-            waiting.status != 0 && waiting.error.contains("there is no staging directory at \(staging)"),
+            waiting.status == 75 && waiting.error.contains("there is no staging directory at \(staging)"),
             "\(waiting)")
         #expect(try await lines("show", drop.id)[0]["state"] == "released")
         // An empty one, as a start of the gate would make it.
         try FileManager.default.createDirectory(atPath: staging + "/ready", withIntermediateDirectories: true)
         #expect(try await lines("list")[0]["state"] == "released")
         #expect(try await lines("list", "--waiting").isEmpty)
+    }
+
+    @Test func ofADropThatItsConsumerHasItIsNotSaidThatItIsReleased() async throws {
+        let drop = try await {
+            let intake = try open()
+            let drop = try await receive("a", in: intake)[0]
+            await intake.waitUntilStaged()
+            await intake.close()
+            return drop
+        }()
+        try remove("ready/\(drop.name)")
+        let answer = await gate.run("drops", "release", drop.id)
+        #expect(answer.status == 1, "\(answer)")
+        #expect(answer.error.contains("is not held: it was released, and its consumer has taken it"))
+    }
+
+    @Test(arguments: ["ready/webhook", "incoming", "ready"])
+    func whileStagingIsObstructedWhatWaitsIsNotToldAndTheStepIs(name: String) async throws {
+        let intake = try open()
+        let drop = try await receive("a", in: intake)[0]
+        await intake.waitUntilStaged()
+        await intake.close()
+        let place = gate.path("state/staging/\(name)")
+        try FileManager.default.moveItem(atPath: place, toPath: gate.path("away"))
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: gate.path("away"))
+        for command in [["list", "--waiting"], ["verify", drop.id]] {
+            let answer = await gate.run(["drops"] + command)
+            #expect(answer.status == 78, "\(command): \(answer)")
+            #expect(answer.error.contains("\(place) is a symbolic link"), "\(answer)")
+            #expect(answer.error.contains("put the directory itself back in its place"), "\(answer)")
+        }
+        #expect(try await lines("show", drop.id)[0]["state"] == "released", "nobody has taken it")
     }
 }

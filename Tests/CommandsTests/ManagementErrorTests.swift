@@ -4,6 +4,7 @@ import Audit
 import Intake
 import Management
 import Settings
+import Staging
 import Testing
 
 @Suite struct ManagementErrorTests {
@@ -18,6 +19,21 @@ import Testing
         #expect(later?.description == "the disk is full")
         let never = ManagementError.of(IntakeError(.forbiddenOperation, "its consumer has it"))
         #expect(never?.code == .refused && never?.retryAfter == nil)
+    }
+
+    @Test(
+        arguments: [
+            (.denied, .configuration), (.obstructed, .configuration), (.full, .unavailable),
+            (.badPath, .internalError), (.damaged, .internalError), (.failed, .internalError),
+        ] as [(StagingError.Code, ManagementError.Code)])
+    func whatAPersonSetsRightInStagingIsNoFailureOfTheGate(
+        code: StagingError.Code, expected: ManagementError.Code
+    ) {
+        let error = ManagementError.of(StagingError(code, "it is so", fix: "mend it"))
+        #expect(error?.code == expected && error?.fix == "mend it")
+        #expect((error?.retryAfter != nil) == (expected == .unavailable))
+        let bare = ManagementError.of(StagingError(code, "it is so"))
+        #expect((bare?.fix != nil) == (expected != .internalError), "there is always a next step")
     }
 
     @Test func anExportThatCannotBeRecordedSaysWhatToDo() async throws {

@@ -97,7 +97,7 @@ import Testing
         await scene.settle()
         let plain = await explain()
         #expect(try plain.status == 0 && scene.isAdmitted("20.21.208.105"), "\(plain)")
-        #expect(!plain.error.contains("is refused, too"), "\(plain)")
+        #expect(!plain.error.contains("are refused, too"), "\(plain)")
         // What was decided then is not what is decided now.
         let then = await explain("--at", "\(moment)")
         #expect(then.status == 1 && then.out.contains("policy   \(coming)\n"), "\(then)")

@@ -273,6 +273,8 @@ import Testing
         #expect(try scene.isAdmitted("20.21.208.105"))
         await scene.reloader.look(isAsked: true)
         #expect(try scene.isAdmitted("20.21.208.106"))
+        for _ in 0..<40 { await scene.reloader.look() }
+        #expect(scene.intake.health.problems.isEmpty, "it waits for nobody")
         try writer.close()
         await scene.intake.close()
     }

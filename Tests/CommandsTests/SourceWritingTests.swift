@@ -116,7 +116,7 @@ import Testing
             #expect(answer.status == 78, "\(answer)")
             #expect(
                 answer.error.contains("\(directory): permission denied") && !answer.error.contains("*.yaml")
-                    && answer.error.contains("the gate's user must be able to"), "\(answer)")
+                    && answer.error.contains("the gate's user must be able to read it"), "\(answer)")
         }
     }
 }

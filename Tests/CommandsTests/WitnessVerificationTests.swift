@@ -57,15 +57,36 @@ import Testing
     }
 
     @Test func aWitnessThatNeverAnswersIsAFinding() async throws {
-        let gate = try await gate(witness: "pipe")
-        #expect(mkfifo(gate.path("pipe"), 0o600) == 0)
-        let found = try await faults(gate, patience: .milliseconds(100))
+        // Connections are made, and nobody takes them.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        try #require(listen(listener, 8) == 0)
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isNamed = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &length) }
+        }
+        try #require(isNamed == 0)
+        let url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/notes"
+        let found = try await faults(gate(witness: url), patience: .milliseconds(100))
         #expect(found.map(\.kind) == [.notCompared])
-        #expect(
-            found.first?.message.hasPrefix("witness \(gate.path("pipe")) cannot be asked what it has") == true
-        )
-        // Who waits for a writer of the pipe waits no longer.
-        close(open(gate.path("pipe"), O_WRONLY | O_NONBLOCK | O_CLOEXEC))
+        #expect(found.first?.message.hasPrefix("witness \(url) cannot be asked what it has") == true)
+    }
+
+    @Test(arguments: ["a directory", "a named pipe"])
+    func aWitnessThatIsNoFileIsCalledWhatItIsAtOnce(kind: String) async throws {
+        let gate = try await gate(witness: "place")
+        let place = gate.path("place")
+        let made = kind == "a directory" ? mkdir(place, 0o700) : mkfifo(place, 0o600)
+        try #require(made == 0)
+        let words =
+            "witness \(place) cannot be asked what it has, and is not compared with: it is \(kind), and has to be a file"
+        // Of a pipe nobody would ever read anything.
+        let found = try await faults(gate, patience: .seconds(600))
+        #expect(found.map(\.kind) == [.notCompared] && found.first?.message.hasPrefix(words) == true)
+        let check = await gate.run("serve", "--check")
+        let told = check.error.split(separator: "\n").filter { $0.contains(words) }
+        #expect(told.count == 1 && told.first?.hasSuffix("in ledger.witnesses") == true, "\(check)")
     }
 
     @Test func aWitnessThatFailsIsAFindingWithAStatusOfItsOwn() async throws {

@@ -76,7 +76,7 @@ import Testing
                 state: verdict.state, headline: verdict.headline, needs: needs, needsPerson: !needs.isEmpty,
                 isLooking: isLooking, chart: Chart([:], .day, now: Instant.now()), periods: [],
                 accepted: "0", rejected: "0", observed: "0", isCounting: false, contacts: [],
-                isListening: false, rows: [], hasRows: false, isBeginning: true, mayRead: false))
+                isLookingUpContacts: false, rows: [], hasRows: false, isBeginning: true, mayRead: false))
     }
 
     @Test func theOverviewSaysThatItsChecksAreBeingMade() throws {
@@ -96,8 +96,8 @@ import Testing
             "sources", frame: frame,
             Pages.Sources(
                 rows: [], policy: "p", origin: nil, problems: [], hasProblems: false, notes: [],
-                isListening: isLooking, near: [], hasNear: false, isLooking: isLooking, isUnknown: isUnknown,
-                mayChange: false, lists: [], hasLists: false))
+                isLookingUpContacts: isLooking, near: [], hasNear: false, isLooking: isLooking,
+                isUnknown: isUnknown, mayChange: false, lists: [], hasLists: false))
     }
 
     @Test func whoCameCloseIsNotDeniedBeforeSomebodyHasLooked() throws {

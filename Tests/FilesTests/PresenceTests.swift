@@ -27,4 +27,43 @@ import Testing
         #expect(Presence.barrier(file) == upper && Presence.barrier(lower) == upper)
         try #require(chmod(upper, 0o700) == 0 && chmod(lower, 0o700) == 0)
     }
+
+    // MARK: What lets somebody in
+
+    @Test(.enabled(if: geteuid() != 0, "root may read everything"))
+    func whatIsClosedToItsOwnUserIsToBeOpened() throws {
+        let directory = try TemporaryDirectory("remedy")
+        let file = directory.file("a")
+        try "a".write(toFile: file, atomically: false, encoding: .utf8)
+        #expect(Presence.remedy(file) == nil, "nothing is wrong with it")
+        try #require(chmod(file, 0) == 0)
+        #expect(Presence.remedy(file) == "chmod u+rwX \(file)")
+        #expect(
+            Presence.denial(file, SystemError(EACCES))
+                == "permission denied: \(SystemUser.own) may not read \(file): chmod u+rwX \(file)")
+    }
+
+    /// shadow(5) is root's, and so are the directories above it.
+    @Test(.enabled(if: geteuid() != 0 && access("/etc/shadow", R_OK) != 0, "root may read everything"))
+    func whatIsRootsIsToBeGivenToTheUserOfTheGate() throws {
+        let home = try TemporaryDirectory("gift")
+        let file = "/etc/shadow"
+        #expect(Presence.remedy(file)?.hasPrefix("run this as its owner (sudo -u root)") == true)
+        let error = try #require(Presence.gift(file, to: home.path))
+        let words = "it belongs to root; give it to the gate's user (chown --reference=\(home.path) \(file))"
+        #expect(error.message.hasSuffix(words) && error.isDenial && error.saysFix, "\(error)")
+        #expect(Presence.gift(file, to: "/etc") == nil, "that is root's, too")
+        #expect(Presence.gift(home.file("none"), to: home.path) == nil)
+    }
+
+    @Test func whatIsNoFileHasAName() throws {
+        let directory = try TemporaryDirectory("kinds")
+        try "a".write(toFile: directory.file("file"), atomically: false, encoding: .utf8)
+        try #require(mkfifo(directory.file("pipe"), 0o600) == 0)
+        #expect(Presence.otherThanFile(directory.file("file")) == nil)
+        #expect(Presence.otherThanFile(directory.file("none")) == nil)
+        #expect(Presence.otherThanFile(directory.file("pipe")) == "a named pipe")
+        #expect(Presence.otherThanFile(directory.path) == "a directory")
+        #expect(Presence.otherThanFile("/dev/null") == "a device")
+    }
 }

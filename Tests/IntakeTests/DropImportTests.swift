@@ -8,6 +8,7 @@ import Logging
 import Staging
 import Support
 import Testing
+import Upkeep
 
 @testable import Intake
 
@@ -386,15 +387,7 @@ import Testing
     @Test(arguments: [false, true])
     func whatDidNotComeFromTheGateThatOffersItIsNoDuplicate(isOfAThirdGate: Bool) async throws {
         let gate = try Gate()
-        let id: String
-        if isOfAThirdGate {
-            try fetched(gate)
-            id = try await take(gate).id
-        } else {
-            id = try await gate.intake.receive(Gate.event("a", body: "data"), attempt: Gate.accepted).id
-        }
-        await gate.intake.waitUntilStaged()
-        let receipt = try #require(try gate.intake.staging.ready.receipt(id))
+        let receipt = try await released(gate, isPulled: isOfAThirdGate)
         func offer(_ origin: String, _ hostKey: String) async throws -> DropOutcome.Status {
             let offered = try PulledDrop(
                 receipt, origin: origin, hostKey: hostKey, peer: IPAddress("127.0.0.1"))
@@ -405,7 +398,38 @@ import Testing
         let isPulled: DropOutcome.Status = isOfAThirdGate ? .duplicate : .own
         #expect(try await offer("sftp://inner@gate-2:2222", "SHA256:new") == isPulled)
         #expect(try await offer("sftp://inner@gate-3", "SHA256:host") == isPulled)
-        #expect(try gate.entries().count == 1 && gate.intake.drop(id: id)?.state == .released)
+        #expect(try gate.entries().count == 1 && gate.intake.drop(id: receipt.drop)?.state == .released)
+        await gate.intake.close()
+    }
+
+    /// The receipt of a drop that came from another gate, or from its sender.
+    private func released(_ gate: Gate, isPulled: Bool) async throws -> Receipt {
+        let id: String
+        if isPulled {
+            try fetched(gate)
+            id = try await take(gate).id
+        } else {
+            id = try await gate.intake.receive(Gate.event("a", body: "data"), attempt: Gate.accepted).id
+        }
+        await gate.intake.waitUntilStaged()
+        return try #require(try gate.intake.staging.ready.receipt(id))
+    }
+
+    /// All that is left then is whether it was pulled at all.
+    @Test(arguments: [false, true])
+    func onceItsEntryIsRemovedOnlyWhatWasPulledIsADuplicate(isPulled: Bool) async throws {
+        let gate = try Gate()
+        let receipt = try await released(gate, isPulled: isPulled)
+        for _ in 0..<300 {
+            try await gate.intake.record(
+                Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed))
+        }
+        try await Sealer(gate.intake, sealAfter: .zero, retain: .zero, width: 256).sweep()
+        #expect(try gate.intake.ledger.reader().entry(seq: 0) == nil)
+        let offered = try PulledDrop(
+            receipt, origin: "sftp://inner@gate-3", hostKey: "SHA256:other", peer: IPAddress("127.0.0.1"))
+        let outcome = try await gate.intake.importDrop(offered)
+        #expect(outcome.status == (isPulled ? .duplicate : .own))
         await gate.intake.close()
     }
 

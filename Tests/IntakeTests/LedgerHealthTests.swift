@@ -13,14 +13,19 @@ import Testing
     private let disk = FailingDisk()
 
     /// What somebody waits for. Each is another operation of the ledger.
-    enum Wish: CaseIterable, Sendable { case append, remove, replace, letGo }
+    enum Wish: CaseIterable, Sendable { case append, remove, replace, date, letGo, acknowledge }
 
     private func ask(for wish: Wish, _ session: SenderSession, _ gate: Gate) async throws {
         switch wish {
         case .append: _ = try await gate.intake.record(Gate.accepted)
         case .remove: try await remove("a", session, gate)
         case .replace: try await rename("b", "a", session, gate, replaces: true)
+        case .date:
+            try await gate.intake.setAttributes(
+                order("a").path, size: nil, modified: 1_700_000_000, session)
         case .letGo: _ = try await gate.intake.release(pulled: DropImportTests.id)
+        // Whether there is such a drop, the commit would find.
+        case .acknowledge: _ = try await gate.intake.acknowledge("unknown")
         }
     }
 

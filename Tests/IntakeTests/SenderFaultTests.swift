@@ -16,6 +16,36 @@ import Upkeep
 @Suite(.timeLimit(.minutes(1)), .largeAndSmall) struct SenderFaultTests: SenderTests {
     let clock = TestClock()
 
+    // MARK: Staging fails
+
+    @Test func whileADirectoryOfTheGateIsALinkSendersAreToComeAgainAndTheHealthSaysWhy() async throws {
+        let gate = try gate()
+        let session = try gate.intake.beginSession(of: "acme")
+        let place = gate.directory.file("staging/ready/sftp")
+        #expect(!FileManager.default.fileExists(atPath: place))
+        try FileManager.default.createSymbolicLink(
+            atPath: place, withDestinationPath: gate.directory.file("elsewhere"))
+        let refusal = await #expect(throws: IntakeError.self) {
+            try await send("a", "data", session, gate)
+        }
+        #expect(refusal?.code == .stagingFull && refusal?.retryAfter != nil)
+        #expect(refusal?.description == "the gate cannot store anything now; try again later")
+        func problem() -> String? { gate.intake.health.problems["staging"] }
+        let words = "nothing of what acme sends can be stored: \(place) is a symbolic link"
+        #expect(problem()?.hasPrefix(words) == true, "\(problem() ?? "")")
+        // One whose box is not in memory gets no session.
+        #expect(throws: StagingError.self) { try gate.intake.beginSession(of: "other") }
+        #expect(problem()?.contains("what other sends") == true)
+        gate.intake.tryPlaces()
+        #expect(problem()?.hasPrefix(words) == true, "it is as it was")
+
+        try FileManager.default.removeItem(atPath: place)
+        gate.intake.tryPlaces()
+        #expect(problem() == nil)
+        try await send("b", "data", session, gate)
+        await gate.intake.close()
+    }
+
     // MARK: The ledger fails
 
     @Test func aChangeThatTheLedgerDoesNotTakeIsNoneAndCanBeMadeAgain() async throws {

@@ -152,6 +152,26 @@ import Upkeep
         #expect(gate.directory.files(under: "staging/receipts").isEmpty)
     }
 
+    @Test func whatLiesBehindALinkIsNotTakenAndKeepsNothingElseFromIt() async throws {
+        let gate = try Gate(clock: clock)
+        let event = try await receive(gate, "a")
+        let upload = try await gate.intake.commit(gate.upload("day.csv", "mon"), attempt: Gate.transfer)
+        await gate.intake.waitUntilStaged()
+        let (events, away) = (file(gate, "webhook"), gate.directory.file("away"))
+        try FileManager.default.moveItem(atPath: events, toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: events, withDestinationPath: away)
+        try FileManager.default.removeItem(atPath: file(gate, "sftp/acme/day.csv"))
+        let error = await #expect(throws: StagingError.self) {
+            try await TakenSweep(intake: gate.intake).run()
+        }
+        #expect(error?.code == .obstructed)
+        #expect(try state(gate, event.id) == .released && state(gate, upload.id) == .taken)
+        try FileManager.default.removeItem(atPath: events)
+        try FileManager.default.moveItem(atPath: away, toPath: events)
+        await sweep(gate)
+        #expect(try state(gate, event.id) == .released)
+    }
+
     @Test func aRoundLooksAtABoundedNumberAndTheNextOneGoesOn() async throws {
         let gate = try Gate(clock: clock)
         var drops: [DropOutcome] = []

@@ -98,7 +98,7 @@ class Stopped(GateTest):
         self.found(findings, "listeners", "warn", "it cannot be told whether a gate runs")
         for wrong in ("no gate runs", "none has yet", "is not bound"):
             self.assertNotIn(wrong, json.dumps(findings))
-        self.assertEqual(acknowledged.returncode, 70)
+        self.assertEqual(acknowledged.returncode, 75)
         self.assertIn("another process writes this ledger", acknowledged.stderr)
         self.found(self.doctor()[1], "gate", "fail", "it was stopped at 20")
 

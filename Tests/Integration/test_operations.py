@@ -245,6 +245,138 @@ class Root(unittest.TestCase):
         # Root, too, who could open it.
         self.assertEqual(self.command(gate, "serve", "--check", check=False).returncode, 78)
 
+    def as_the_gate(self, gate, *command):
+        """Its status, and all that it said."""
+        said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, **gate.environment})
+        return said.returncode, said.stdout + said.stderr
+
+    def test_what_root_has_put_into_the_state_is_to_be_given_to_the_gates_user(self):
+        gate = self.gate_of_its_user()
+        gate.start().stop()
+        for name in ("keys/ledger.key", "tls/key.pem", "console.token", "ledger.sqlite"):
+            path = os.path.join(gate.home, "state", name)
+            os.chown(path, 0, 0)
+            for command, status in ((["serve", "--check"], 78), (["doctor", "--format", "json"], 1)):
+                with self.subTest(file=name, command=command):
+                    ended, said = self.as_the_gate(gate, *command)
+                    self.assertEqual(ended, status, said)
+                    self.assertRegex(said, rf"chown --reference={gate.home}/state(/\w+)? {path}")
+                    self.assertNotIn("sudo -u root", said)
+            os.chown(path, self.USER.pw_uid, self.USER.pw_gid)
+        # Elsewhere, too, where nothing but the settings says whose it is to be.
+        key = os.path.join(gate.root, "key.pem")
+        shutil.copy(os.path.join(gate.home, "state/tls/key.pem"), key)
+        os.chmod(key, 0o600)
+        gate.environment["DROPGATE_WEBHOOK_TLS_KEY"] = key
+        ended, said = self.as_the_gate(gate, "serve", "--check")
+        self.assertEqual(ended, 78, said)
+        self.assertIn(f"give it to the gate's user (chown --reference={gate.home}/state {key})", said)
+
+    def test_what_the_gate_may_not_read_of_staging_is_for_a_person_to_mend(self):
+        gate = self.gate_of_its_user()
+        gate.start()
+        gate.post(V2 % "1")
+        wait_until(gate.released, what="the event")
+        gate.stop()
+        for name in ("", "ready", "ready/webhook", "receipts", "incoming"):
+            place = os.path.join(gate.staging, name).rstrip("/")
+            os.chmod(place, 0)
+            with self.subTest(place=name):
+                ended, said = self.as_the_gate(gate, "drops", "list", "--waiting")
+                self.assertEqual(ended, 78, said)
+                self.assertIn(f"chmod u+rwX {place}\n", said)
+            os.chmod(place, 0o700)
+        checkpoints = os.path.join(gate.home, "state/checkpoints")
+        subprocess.run(["chown", "-R", "0:0", checkpoints], check=True)
+        for running in (False, True):
+            if running:
+                gate.start()
+            with self.subTest(running=running):
+                ended, said = self.as_the_gate(gate, "ledger", "checkpoint")
+                self.assertEqual(ended, 78, said)
+                self.assertIn(f"give it to the gate's user: chown -R {self.USER.pw_name} {checkpoints}", said)
+        gate.stop()
+
+    def test_a_link_in_place_of_a_directory_of_staging_is_told_by_all_in_the_same_words(self):
+        gate = self.gate_of_its_user()
+        gate.start()
+        gate.post(V2 % "1")
+        event = wait_until(gate.released, what="the event")[0]
+        day = os.path.dirname(event["file"])
+        away = os.path.join(gate.root, "away")
+
+        def swap(name, back=False):
+            place = os.path.join(gate.staging, name)
+            if back:
+                os.unlink(place)
+                os.rename(away, place)
+            else:
+                os.rename(place, away)
+                os.symlink(away, place)
+            return place
+
+        # While it runs: nobody has taken anything, and senders are to come again.
+        put = f'put "{gate.file("a", b"a")}" a.csv\n'
+        self.assertEqual(gate.sftp(put).returncode, 0)
+        wait_until(lambda: len(gate.released()) == 2, what="the upload")
+        place = swap("ready/sftp")
+        words = f"{place} is a symbolic link (to {away}), and the gate follows no link in staging"
+        self.assertNotEqual(gate.sftp(put).returncode, 0)
+        refused = gate.entries("--channel", "sftp", "--kind", "transfer", "--verdict", "rejected")
+        self.assertEqual([entry["reason"] for entry in refused], ["staging_full"])
+        self.assertIn("try again later", refused[0]["detail"]["message"])
+        self.assertEqual({d["state"] for d in gate.drops()}, {"released"})
+
+        def problem():
+            said = self.as_the_gate(gate, "doctor", "--format", "json")[1]
+            found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+            return [f for f in found if f["area"] == "gate" and f["text"].startswith("staging: ") and words in f["text"]]
+        self.assertTrue(problem())
+        swap("ready/sftp", back=True)
+        wait_until(lambda: not problem(), what="the problem's end")
+        self.assertEqual(gate.sftp(put).returncode, 0)
+        swap(day)
+        self.assertEqual([d["state"] for d in gate.drops() if d["drop"] == event["drop"]], ["released"])
+        gate.post(V2 % "2")
+        wait_until(lambda: "staging failed" in gate.log(), what="the problem")
+        gate.stop()
+
+        told = set()
+        for command, status in ((["serve"], 78), (["serve", "--check"], 78), (["doctor", "--format", "json"], 1)):
+            ended, said = self.as_the_gate(gate, *command)
+            self.assertEqual(ended, status, said)
+            told.add(next(line for line in re.split(r'\n|"text":"|"[,}]', said) if "is a symbolic link" in line)
+                     .removeprefix("dropgate: ").split("; ")[0])
+        self.assertEqual(told, {f"{gate.staging}/{day} is a symbolic link (to {away}), and the gate follows no link in staging"})
+        swap(day, back=True)
+        for name in ("receipts", "incoming", "quarantine", "ready"):
+            place = swap(name)
+            for command in (["serve"], ["serve", "--check"], ["drops", "list", "--waiting"]):
+                with self.subTest(place=name, command=command):
+                    ended, said = self.as_the_gate(gate, *command)
+                    self.assertEqual(ended, 78, said)
+                    self.assertEqual(said.count("is a symbolic link"), 1, said)
+                    self.assertIn("; put the directory itself back in its place; ", said)
+            swap(name, back=True)
+        gate.start().stop()
+        self.assertEqual(len(gate.ready("webhook")), 2)
+
+    def test_a_run_directory_of_another_user_is_named_with_what_mends_it(self):
+        gate = self.gate_of_its_user()
+        gate.start().stop()
+        place = os.path.join(gate.home, "state/run")
+        os.chown(place, 0, 0)
+        for command, status in ((["serve"], 78), (["serve", "--check"], 78), (["doctor", "--format", "json"], 1)):
+            with self.subTest(command):
+                said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
+                                      text=True, timeout=60, env={**os.environ, **gate.environment})
+                self.assertEqual(said.returncode, status, said.stdout + said.stderr)
+                self.assertIn(f"chown -R --reference={gate.home}/state {place}", said.stdout + said.stderr)
+        self.assertEqual(self.command(gate, "serve", "--check", check=False).returncode, 78, "root, too, who could write it")
+        subprocess.run(["chown", "-R", f"--reference={gate.home}/state", place], check=True)
+        gate.start().stop()
+
     def test_checkpoints_of_another_user_are_a_problem_that_ends_once_they_are_the_gates(self):
         gate = self.gate_of_its_user()
         gate.start()
@@ -272,7 +404,7 @@ class Root(unittest.TestCase):
                               text=True, timeout=60, env={**os.environ, **gate.environment})
         self.assertEqual(said.returncode, 78, said.stderr)
         self.assertIn(f"{folder}: permission denied: {self.USER.pw_name} may not read this directory", said.stderr)
-        self.assertIn("the gate's user must be able to", said.stderr)
+        self.assertIn("the gate's user must be able to read it", said.stderr)
         self.assertIn("or name your lists by a pattern that leaves it out", said.stderr)
 
     def test_a_directory_of_lists_that_is_closed_while_the_gate_runs_takes_nobody_off_the_lists(self):

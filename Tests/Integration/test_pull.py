@@ -280,7 +280,7 @@ class Pulls(Pair):
         process = self.begin(by=self.there)
         out, error = process.communicate(timeout=240)
         self.assertEqual(process.returncode, 0, out + error)
-        self.assertIn("; 3 left there, for this gate had them from elsewhere", out)
+        self.assertIn("; 3 left there: this gate did not get them from that one", out)
         self.assertIn("3 drops there, ", error)
         self.assertIn("Is it this gate itself", error)
         # Who does pull from it gets them as ever.

@@ -165,6 +165,56 @@ import Testing
         #expect(home.files(under: "outside") == ["x"])
     }
 
+    // MARK: Directories of the gate's own
+
+    /// What the code of an error is, or nil where there was none.
+    private func code(_ body: () throws -> Void) -> StagingError.Code? {
+        do { try body() } catch { return (error as? StagingError)?.code }
+        return nil
+    }
+
+    @Test(arguments: ["ready/sftp", "ready/sftp/acme"], [true, false])
+    func whereADirectoryOfTheGateIsNoneNothingIsTakenForGone(_ name: String, isLink: Bool) throws {
+        let path = "sftp/acme/a.csv"
+        try put("ready/\(path)", "hello")
+        let place = home.file(name)
+        try manager.moveItem(atPath: place, toPath: home.file("away"))
+        if isLink {
+            try manager.createSymbolicLink(atPath: place, withDestinationPath: home.file("away"))
+        } else {
+            try put(name, "")
+        }
+        let ready = area.ready
+        #expect(code { _ = try ready.stillHolds(path) } == .obstructed)
+        #expect(code { _ = try ready.isOccupied(path) } == .obstructed)
+        #expect(code { _ = try ready.reserve("sftp/acme/b.csv") } == .obstructed)
+        #expect(code { _ = try ready.removeReleased(path) } == .obstructed)
+        #expect(code { _ = try ready.openReleased(path) } == .obstructed)
+        #expect(code { _ = try claim(path) } == .obstructed)
+        let obstacle = try #require(StagingError.obstacle(at: place))
+        let words =
+            isLink
+            ? "\(place) is a symbolic link (to \(home.file("away"))), and the gate follows no link in staging"
+            : "\(place) is no directory, and one of the gate's own belongs there"
+        #expect(obstacle.message == words && obstacle.fix?.contains("in its place") == true)
+
+        try manager.removeItem(atPath: place)
+        try manager.moveItem(atPath: home.file("away"), toPath: place)
+        #expect(StagingError.obstacle(at: place) == nil && StagingError.obstacle(at: place + "/none") == nil)
+        #expect(try ready.stillHolds(path) && ready.reserve("sftp/acme/b.csv") == "sftp/acme/b.csv")
+    }
+
+    @Test func aReleaseOfEventsThatCannotBeEndedSaysWhatLiesInTheirDay() throws {
+        try put("incoming/webhook/\(drop).whole/data:webhook:2026-11-23:081530-x.json", "{}")
+        try put("ready/webhook/2026-11-22/other.json", "{}")
+        let day = home.file("ready/webhook/2026-11-23")
+        try manager.createSymbolicLink(atPath: day, withDestinationPath: home.file("elsewhere"))
+        #expect(code { try area.ready.recover() } == .obstructed)
+        try manager.removeItem(atPath: day)
+        try area.ready.recover()
+        #expect(text("ready/webhook/2026-11-23/081530-x.json") == "{}")
+    }
+
     // MARK: Quarantine
 
     @Test func quarantineTakesTheFileAndTheReceiptAndCanBeRepeated() throws {

@@ -125,10 +125,14 @@ final class FileStream: ForwardStream {
     /// away, and no entry becomes a part of it.
     private func meetOthers(_ state: inout State) throws {
         let isConfirmed = state.end == state.mark.size
-        state.end = try Self.end(of: state.descriptor, path)
-        guard isConfirmed && state.end != state.mark.size || state.end < state.mark.size else { return }
-        if try !Self.isEndOfLine(state.descriptor, path, state.end) { _ = try append([0x0A], &state) }
-        state.mark.size = state.end
+        let end = try Self.end(of: state.descriptor, path)
+        if isConfirmed && end != state.mark.size || end < state.mark.size {
+            let isWhole = try Self.isEndOfLine(state.descriptor, path, end)
+            state.mark.size = isWhole ? end : try append([0x0A], &state)
+            state.end = state.mark.size
+        } else {
+            state.end = end
+        }
     }
 
     /// Takes the mark behind whole lines that are not those to be written. The position keeps that also if the write fails, so that

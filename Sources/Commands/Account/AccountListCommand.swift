@@ -28,7 +28,10 @@ struct AccountListCommand: ParsableCommand {
             try Output.json(.array(listing.accounts.map(\.json)))
         } else if listing.accounts.isEmpty {
             try Output.line(
-                "no accounts in \(directory); `dropgate account add NAME --key FILE` makes one")
+                listing.problems.isEmpty
+                    ? "no accounts in \(directory); `dropgate account add NAME --key FILE` makes one"
+                    : "no account in \(directory) can be read; a running gate goes on with those that it read before"
+            )
         } else {
             var table = TextTable(["ACCOUNT", "STATE", "ROLE", "LOGIN BY", "CREATED", "NOTE"])
             for account in listing.accounts {

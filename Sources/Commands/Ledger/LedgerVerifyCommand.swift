@@ -18,8 +18,8 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
             of a checkpoint that the ledger has is none.
 
             A witness has 5 seconds for its answer; a file is read to its end, however long it is. One that does not \
-            answer, cannot be read, or is a file that has less than the ledger says it took is a finding, too: it \
-            may be the one that tells. To go without witnesses, set DROPGATE_LEDGER_WITNESSES='[]'.
+            answer, cannot be read, or is a file that has less than the ledger says it took is a finding, too, \
+            because it may be the one that shows a change. To go without witnesses, set DROPGATE_LEDGER_WITNESSES='[]'.
 
             EXAMPLES
               dropgate ledger verify

@@ -1,7 +1,6 @@
 // `dropgate pull`: fetches released drops from another gate over SFTP and makes them drops of this one.
 import Admission
 import ArgumentParser
-import Ledger
 import Management
 import Pull
 import Reachability
@@ -152,7 +151,7 @@ struct PullCommand: AsyncParsableCommand {
         if output.isJSON {
             try Output.json(summary.json(from: round.origin))
         } else if every == nil || summary.isWorthALine {
-            try Output.line("\(summary.text) from \(round.origin)")
+            try Output.line("\(round.origin): \(summary.text)")
         }
     }
 
@@ -168,8 +167,12 @@ struct PullCommand: AsyncParsableCommand {
                         Output.error(failure.description)
                     } catch let error as StagingError {
                         Output.error("\(error)")
-                    } catch let error as LedgerError where error.code == .locked {
-                        Output.error("\(error)")
+                    } catch {
+                        // What is worth another try gets it.
+                        guard let known = ManagementError.of(error), known.code == .unavailable else {
+                            throw error
+                        }
+                        Output.error(known.description)
                     }
                     if (try? await Task.sleep(for: pause)) == nil { return }
                 }

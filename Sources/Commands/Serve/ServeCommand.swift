@@ -36,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             EXAMPLES
               dropgate serve --config gate/dropgate.yaml
-              dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or 78
+              dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or what a start would end with
             """)
 
     @Flag(help: "Make the checks of a start, validate accounts as well, and exit.")
@@ -64,6 +64,10 @@ struct ServeCommand: AsyncParsableCommand {
             throw ExitCode(ExitStatus.configuration.rawValue)
         }
         if check {
+            guard !problems.contains(where: \.mayPass) else {
+                for problem in problems where problem.mayPass { Output.error(problem.line) }
+                throw ExitCode(ExitStatus.internalError.rawValue)
+            }
             try report(settings, policy)
             for problem in problems { Output.error("\(problem.area): \(problem.line)", prefix: "warning: ") }
             return

@@ -232,7 +232,10 @@ extension API {
             problems: [
                 noDrop, .init(409, "It is not released yet, or its file is not what the ledger says."),
                 .init(410, "It is not in ready/ any more."),
-                .init(503, "The disk has no room for the entry that the answer would be."),
+                .init(
+                    503,
+                    "Staging cannot be read, or the disk has no room for the entry that the answer would be: try again after Retry-After."
+                ),
             ]
         ) { try await $0.content($1) },
         Operation(

@@ -90,7 +90,10 @@ enum OpenAPIDocument {
             Operation.Refusal(403, "The token's role may not do this, or a page of another site asks."),
         ]
         if operation.permission != nil {
-            common += [.init(401, "No good token."), .init(500, "The ledger or staging does not answer.")]
+            common += [
+                .init(401, "No good token."), .init(500, "The ledger or staging does not answer."),
+                .init(503, "Something of the gate has to be mended first: try again after Retry-After."),
+            ]
         }
         if operation.isChange {
             common += [.init(413, "The body is too long."), .init(415, "The body is not application/json.")]

@@ -71,7 +71,11 @@ struct Problem: Error, Sendable {
         case .unavailable:
             self.init(.serviceUnavailable, "try_later", text)
             headers[.retryAfter] = known?.retryAfter.map { "\($0)" }
-        case .configuration, .internalError, .notAsSigned, nil:
+        case .configuration:
+            // Whoever keeps the gate has to mend it first.
+            self.init(.serviceUnavailable, "try_later", text)
+            headers[.retryAfter] = "60"
+        case .internalError, .notAsSigned, nil:
             self.init(.internalServerError, "internal", text)
         }
     }

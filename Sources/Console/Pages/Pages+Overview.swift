@@ -23,7 +23,7 @@ extension Pages {
         let observed: String
         let isCounting: Bool
         let contacts: [ContactRow]
-        let isListening: Bool
+        let isLookingUpContacts: Bool
         let rows: [AttemptRow]
         let hasRows: Bool
         /// The page reaches the ledger's first entry.
@@ -58,7 +58,8 @@ extension Pages {
                 },
                 accepted: HTML.number(chart.total(.accepted)), rejected: HTML.number(chart.total(.rejected)),
                 observed: HTML.number(chart.total(.observed)), isCounting: !counts.isComplete,
-                contacts: (contacts ?? []).map { ContactRow($0, now: now) }, isListening: contacts == nil,
+                contacts: (contacts ?? []).map { ContactRow($0, now: now) },
+                isLookingUpContacts: contacts == nil,
                 rows: try page.entries.map { try AttemptRow($0) }, hasRows: !page.entries.isEmpty,
                 isBeginning: page.next == nil, mayRead: visit.caller.may(.readAttempts)))
     }

@@ -32,7 +32,7 @@ extension Pages {
         let contacts: [ContactRow]
         let hasContacts: Bool
         /// Who was heard from is being looked up.
-        let isListening: Bool
+        let isLookingUpContacts: Bool
         let mayProbe: Bool
     }
 
@@ -53,7 +53,7 @@ extension Pages {
             Reach(
                 areas: areas, isLooking: findings == nil,
                 contacts: (contacts ?? []).map { ContactRow($0, now: now) },
-                hasContacts: contacts?.isEmpty == false, isListening: contacts == nil,
+                hasContacts: contacts?.isEmpty == false, isLookingUpContacts: contacts == nil,
                 mayProbe: visit.caller.may(.probe)))
     }
 

@@ -64,7 +64,7 @@ extension Pages {
         let hasProblems: Bool
         let notes: [String]
         /// When entries were heard from last is being looked up.
-        let isListening: Bool
+        let isLookingUpContacts: Bool
         let near: [FindingRow]
         let hasNear: Bool
         /// The checks have not been made yet, or not of late.
@@ -89,7 +89,7 @@ extension Pages {
             Sources(
                 rows: policy.entries.map { SourceRow($0, contacts ?? [], now: now) }, policy: policy.version,
                 origin: lists.origin, problems: lists.problems, hasProblems: !lists.problems.isEmpty,
-                notes: lists.notes, isListening: contacts == nil, near: near.map(FindingRow.init),
+                notes: lists.notes, isLookingUpContacts: contacts == nil, near: near.map(FindingRow.init),
                 hasNear: !near.isEmpty, isLooking: refusals == nil,
                 isUnknown: refusals?.isEmpty == true, mayChange: visit.caller.may(.changeSources),
                 lists: names.map { Choice($0, isChosen: false) }, hasLists: names.count > 1))
@@ -100,7 +100,7 @@ extension Pages {
     struct OneSource: Sendable {
         let row: SourceRow
         /// When it was heard from last is being looked up.
-        let isListening: Bool
+        let isLookingUpContacts: Bool
         let rows: [AttemptRow]
         let hasRows: Bool
         let attempts: String
@@ -123,7 +123,7 @@ extension Pages {
         return html(
             "source", entry.id, visit,
             OneSource(
-                row: SourceRow(entry, contacts ?? [], now: now), isListening: contacts == nil,
+                row: SourceRow(entry, contacts ?? [], now: now), isLookingUpContacts: contacts == nil,
                 rows: try page.entries.map { try AttemptRow($0) }, hasRows: !page.entries.isEmpty,
                 attempts: "/attempts" + Self.query(["entry": id]),
                 mayChange: visit.caller.may(.changeSources)))

@@ -20,9 +20,14 @@ extension Intake {
             withdrawal: withdrawal, isHeard: isHeard)
     }
 
-    /// The box of an account.
+    /// The box of an account. Where staging has no place for one, the health says so.
     func box(of account: String) throws -> SenderBox {
-        try boxes.box(of: account) { try load(account) }
+        do {
+            return try boxes.box(of: account) { try load(account) }
+        } catch {
+            if let error = error as? StagingError { hasNoPlace(account, error) }
+            throw error
+        }
     }
 
     private func load(_ account: String) throws -> SenderBox {

@@ -16,8 +16,7 @@ extension Intake {
             box = try self.box(of: upload.account)
         } catch {
             logger.error("the directory of account \(upload.account) cannot be opened: \(error)")
-            throw IntakeError(
-                .stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
+            throw Self.storesNothing
         }
         return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropOutcome in
             do throws(SenderError) {
@@ -126,9 +125,13 @@ extension Intake {
 
     /// A path under `ready/` for a file of this name. The text of an error is for the client.
     func reserve(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
-        do {
-            return try staging.ready.reserve(Self.readyRoot(box.account) + path.text)
+        do throws(StagingError) {
+            let readyPath = try staging.ready.reserve(Self.readyRoot(box.account) + path.text)
+            hasPlace(box.account)
+            return readyPath
         } catch {
+            // Another name may have a place. What else is wrong is wrong for all of them.
+            guard [.badPath, .exists].contains(error.code) else { throw hasNoPlace(box.account, error) }
             logger.error("no place under ready/ for \(UntrustedText.head(path.description)): \(error)")
             throw IntakeError(
                 .badPath,

@@ -225,6 +225,10 @@ extension Intake {
         case .notFound, .badPath, .damaged, .failed:
             logger.error("\(UntrustedText.head(path.description)): \(error)")
             return SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
+        case .denied, .obstructed:
+            // Of the gate's own directories, not of the name.
+            logger.error("\(UntrustedText.head(path.description)): \(error)")
+            return SenderError(.failed, .stagingFull, "\(path): \(Self.storesNothing.description)")
         }
     }
 

@@ -240,6 +240,9 @@ extension Intake {
                     $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) }
                 }
             }
+            if let error = error as? StagingError, [.denied, .obstructed].contains(error.code) {
+                throw refusal(error, path)
+            }
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")
             throw SenderError(.failed, .badPath, "\(path): \(SenderError.broken.message)")
         }

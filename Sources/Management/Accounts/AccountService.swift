@@ -101,6 +101,10 @@ package struct AccountService: Sendable {
         do {
             return try await DirectoryLock.hold([directory]) { try body() }
         } catch {
+            if error is FileError {
+                // What is wrong with the directory is told as elsewhere.
+                do throws(AccountError) { _ = try store.load() } catch { throw ManagementError(error) }
+            }
             throw ManagementError.of(error) ?? error
         }
     }

@@ -7,7 +7,7 @@ extension ManagementError {
         let code: Code =
             switch error.code {
             case .badName, .badKey, .badPassword, .badScope: .invalid
-            case .badFile: .configuration
+            case .badFile, .unusable: .configuration
             case .exists, .notFound: .refused
             default: .internalError
             }

@@ -11,7 +11,7 @@ package enum Authority {
     ///   - makesLedger: whether one is made where there is none yet.
     ///   - patience: how long it is asked again while a process writes the ledger that cannot be asked: a gate that starts or ends,
     ///     or a command.
-    ///   - warn: told of witnesses that cannot be asked.
+    ///   - warn: told of witnesses that cannot be asked, or have less than they took.
     package static func over(
         _ settings: GateSettings, makesLedger: Bool = false, patience: Duration = .zero,
         warn: @escaping @Sendable (String) -> Void

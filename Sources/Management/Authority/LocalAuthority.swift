@@ -40,20 +40,32 @@ package actor LocalAuthority: GateAuthority {
     }
 
     /// Opens the ledger for writing. Root is the state's owner from here on, until `close`. Throws `LedgerError`: `.locked` when a
-    /// gate runs after all, `.rolledBack` or `.forked` when it is not what was seen signed.
+    /// gate runs after all, `.rolledBack` or `.forked` when it is not what was seen signed; or a `ManagementError` as `mendable`.
     package static func open(
         _ settings: GateSettings, warn: @Sendable (String) -> Void
     ) async throws -> LocalAuthority {
         let ownership = try StateOwnership.take(of: settings)
         do {
             let seen = try await LedgerWitnesses(settings).seen(warn)
-            let store = try settings.ledgerHandle.open(node: settings.node, extending: seen)
+            let store = try settings.ledgerHandle.open(node: settings.node, extending: seen.checkpoints)
+            for lack in try seen.lacks(settings.ledgerHandle.reader().witnessed()) { warn(lack) }
             if let settled = try LedgerKeys(settings).settleRotation() { warn(settled) }
             return LocalAuthority(settings, store, ownership)
         } catch {
             ownership?.end()
-            throw error
+            throw mendable(error)
         }
+    }
+
+    /// What cannot be written passes by itself, as a full disk does, or its keeper mends it, to whom it says how: both are no failure of
+    /// the gate.
+    private static func mendable(_ error: any Error) -> any Error {
+        guard let error = error as? LedgerError, error.code == .unwritable, let fix = error.fix else {
+            return error
+        }
+        return error.mayPass
+            ? ManagementError(.unavailable, error.message, fix: fix, retryAfter: 30, cause: error)
+            : ManagementError(.configuration, error.message, fix: fix, cause: error)
     }
 
     /// Throws `LedgerError` or `StagingError`.
@@ -219,7 +231,7 @@ package actor LocalAuthority: GateAuthority {
         guard size > 0 else { return nil }
         let signer = try signer()
         _ = try await record(AccessRecord.reading("ledger checkpoint", by: attribution))
-        return try await signer.sign()?.note.description
+        do { return try await signer.sign()?.note.description } catch { throw Self.mendable(error) }
     }
 
     /// The new private key is kept before its entry is written, and takes its place once that is durable.

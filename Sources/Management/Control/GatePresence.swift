@@ -44,9 +44,9 @@ package enum GatePresence: Sendable {
     /// ledger up last.
     private static func writer(_ error: LedgerError) -> ManagementError {
         ManagementError(
-            .internalError, "\(unknown): nobody listens on its control socket, and \(error.message)",
+            .unavailable, "\(unknown): nobody listens on its control socket, and \(error.message)",
             fix:
                 "a gate starts or ends now, and its log says so, or a command writes the ledger: ask again in a moment",
-            cause: error)
+            retryAfter: 5, cause: error)
     }
 }

@@ -33,7 +33,7 @@ struct CertificateCheck {
         do throws(FileError) {
             chain = try TLSFiles.server(tls).chain
         } catch {
-            return [Finding(Self.area, .fail, "\(error)", fix: fix(tls))]
+            return [Finding(Self.area, .fail, "\(error)", fix: error.saysFix ? Finding.mend : fix(tls))]
         }
         if chain[0].isSelfIssued {
             return [

@@ -34,6 +34,7 @@ package enum Diagnostics {
     /// All checks, in the order in which doctor tells them.
     static let checks = [
         Check("accounts") { GateCheck($0).accounts() },
+        Check("accounts", starts) { GateCheck($0).accountDirectory() },
         Check("certificates") { CertificateCheck($0.settings, now: $0.now).chain() },
         Check("certificates", [.doctor, .check, .console]) {
             CertificateCheck($0.settings, now: $0.now).dates()
@@ -55,10 +56,13 @@ package enum Diagnostics {
         Check("openssh", starts) { await GateCheck($0).neededOpenSSH() },
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start.
-        Check("ledger", starts) { LedgerCheck.findings($0).filter(\.isFatal) },
+        Check("ledger", [.start]) { LedgerCheck.findings($0).filter(\.isFatal) },
+        Check("ledger", [.check]) { LedgerCheck.findings($0).filter { $0.isFatal || $0.mayPass } },
         Check("ledger", [.doctor, .check]) { LedgerCheck.writing($0, byOwner: true) },
         // A gate may run as root although its state is another user's.
         Check("ledger", [.start, .console]) { LedgerCheck.writing($0, byOwner: false) },
+        Check("filesystem", [.doctor, .check]) { OwnershipCheck.findings($0.settings, byOwner: true) },
+        Check("filesystem", [.start]) { OwnershipCheck.findings($0.settings, byOwner: false) },
         // A start asks this by itself, and ends with a status of its own.
         Check("ledger", [.doctor, .check, .console]) { await SignedLedgerCheck.findings($0) },
         Check("ledger", everywhere) { LedgerKeyCheck.findings($0) },
@@ -113,6 +117,15 @@ package enum Diagnostics {
             // Checks that meet the same trouble tell it once.
             for finding in found where !findings.contains(finding) { findings.append(finding) }
         }
-        return findings
+        return findings.filter { !isTold($0, in: findings) }
+    }
+
+    /// Whether this says what another finding says, and more about what came of it: the advice of the other one is the better.
+    static func isTold(_ finding: Finding, in all: [Finding]) -> Bool {
+        finding.state == .fail
+            && all.contains { other in
+                other.state == .fail && other.area == finding.area && other.text != finding.text
+                    && finding.text.contains(other.text) && (other.isFatal || !finding.isFatal)
+            }
     }
 }

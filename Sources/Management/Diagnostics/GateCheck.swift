@@ -31,6 +31,8 @@ struct GateCheck {
                 known: StagingMark.known(inLedgerDirectory: settings.ledgerHandle.directory)
             ) { try ledger?.drops(limit: 1).isEmpty ?? true }
             return []
+        } catch let error as StagingError where [.denied, .obstructed].contains(error.code) {
+            return [.fatal("filesystem", error.message, fix: error.fix ?? Finding.mend)]
         } catch {
             return [
                 .fatal(
@@ -77,25 +79,62 @@ struct GateCheck {
                         fix: "dropgate account add vsee --key vsee.pub"))
             return findings
         } catch {
-            return [
-                error.code == .notFound
-                    ? Finding(
-                        "accounts", .warn, "\(error)",
-                        fix: "dropgate account add vsee --key vsee.pub makes the first")
-                    : Finding(
-                        "accounts", .fail, "the accounts cannot be looked at: \(error)",
-                        fix: "run this as the gate's own user")
-            ]
+            return [closed(error)]
         }
     }
 
-    private static func findings(_ file: AccountStore.BadFile) -> [Finding] {
-        let meanwhile =
-            file.closes == true
-            ? "meanwhile nobody can log in to the account" : "the account counts as it was"
-        return file.errors.problems.map {
-            Finding("accounts", .fail, "\($0)", fix: "mend the file; \(meanwhile)")
+    /// What a start says of the directory of accounts, without which it goes on: nobody may have made it yet.
+    func accountDirectory() -> [Finding] {
+        guard settings.sftp != nil else { return [] }
+        do throws(AccountError) { _ = try AccountStore(directory: settings.accounts).load() } catch {
+            return [closed(error)].filter { $0.state == .fail }
         }
+        return []
+    }
+
+    /// Of a directory of accounts that is not there or cannot be looked at.
+    private func closed(_ error: AccountError) -> Finding {
+        guard error.code == .notFound else {
+            return Finding(
+                "accounts", .fail, "the accounts cannot be looked at: \(error)",
+                fix: error.code == .unusable ? Finding.mend : "run this as the gate's own user")
+        }
+        guard hadLogins() else {
+            return Finding(
+                "accounts", .warn, "\(error)", fix: "dropgate account add vsee --key vsee.pub makes the first"
+            )
+        }
+        return Finding(
+            "accounts", .fail,
+            "the directory of the accounts, \(settings.accounts), is gone: nobody can log in by SFTP, and somebody did before",
+            fix: "put it back with its files; the gate takes them over by itself")
+    }
+
+    /// Whether anybody has logged in by SFTP: a sender leaves a directory of its account, and each login is an entry.
+    private func hadLogins() -> Bool {
+        let uploads = "\(settings.staging.path)/\(StagingLayout.incoming)/\(StagingLayout.sftp)"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: uploads)) ?? []
+        if names.contains(where: { Presence.isDirectory("\(uploads)/\($0)") }) { return true }
+        var query = LedgerQuery()
+        query.kinds = [.login]
+        query.verdicts = [.accepted]
+        query.sealed = false
+        query.order = .newestFirst
+        query.limit = 1
+        guard let ledger else { return false }
+        return (try? ledger.entries(query).isEmpty) == false
+    }
+
+    private static func findings(_ file: AccountStore.BadFile) -> [Finding] {
+        let fix =
+            if file.isAbsent {
+                "put back what the link leads to, or remove the link; meanwhile there is no such account"
+            } else if file.closes == true {
+                "mend the file; meanwhile nobody can log in to the account"
+            } else {
+                "mend the file; a running gate goes on with what it read before, and after a start there is no such account"
+            }
+        return file.errors.problems.map { Finding("accounts", .fail, "\($0)", fix: fix) }
     }
 
     // MARK: OpenSSH
@@ -158,7 +197,8 @@ struct GateCheck {
             return [
                 Finding(
                     "quarantine", .warn, "what is held cannot be looked at: \(error)",
-                    fix: "run this as the gate's own user")
+                    fix: (error as? StagingError)?.fix == nil
+                        ? "run this as the gate's own user" : Finding.mend)
             ]
         }
     }

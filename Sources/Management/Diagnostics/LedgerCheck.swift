@@ -1,7 +1,9 @@
 // Whether the ledger is where it belongs. How whole it is: `dropgate ledger verify`.
 import Admission
+import Files
 import Ledger
 import Reachability
+import Settings
 
 enum LedgerCheck {
     static func findings(_ facts: GateFacts) -> [Finding] {
@@ -71,9 +73,14 @@ enum LedgerCheck {
         case .older:
             return Finding("ledger", .fail, error.message, fix: error.fix)
         default:
+            // What may not be read says by itself what lets the gate's user in.
+            let isClosed = Presence.barrier(facts.settings.ledger.path) != nil
             return finding(
                 error.message,
-                fix: error.fix ?? "run this as the gate's user; dropgate ledger verify looks at all of it",
+                fix: error.fix
+                    ?? (isClosed
+                        ? Finding.mend
+                        : "run this as the gate's user; dropgate ledger verify looks at all of it"),
                 mayPass: error.mayPass)
         }
     }
@@ -113,6 +120,9 @@ enum LedgerCheck {
 
     /// A start that something may let through later is tried again (systemd does not do that after a fatal finding).
     private static func finding(_ text: String, fix: String, mayPass: Bool) -> Finding {
-        mayPass ? Finding("ledger", .fail, text, fix: fix) : .fatal("ledger", text, fix: fix)
+        guard mayPass else { return .fatal("ledger", text, fix: fix) }
+        var finding = Finding("ledger", .fail, text, fix: fix)
+        finding.mayPass = true
+        return finding
     }
 }

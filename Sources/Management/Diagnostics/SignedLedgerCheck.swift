@@ -3,6 +3,11 @@ import Ledger
 import Reachability
 
 enum SignedLedgerCheck {
+    /// A start goes on all the same.
+    private static let atOnce =
+        "put back what it had before the gate starts: the next checkpoint is written there all the same, and afterwards nobody "
+        + "can tell what is missing; .github/guides/operating.md says under \"Restore\" what to do where it is lost"
+
     /// Of a gate that does not run: one that runs has asked when it started. Asks the witnesses.
     static func findings(_ facts: GateFacts) async -> [Finding] {
         guard let reader = facts.reader, facts.isRunning != true else { return [] }
@@ -11,10 +16,15 @@ enum SignedLedgerCheck {
             if let newest = try reader.newestCheckpoint() {
                 try reader.require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
+            let taken = try reader.witnessed()
             let seen = try await LedgerWitnesses(facts.settings).seen {
-                findings.append(Finding("ledger", .warn, $0, fix: "see that it can be reached from here"))
+                // It says what to see to.
+                findings.append(Finding("ledger", .warn, $0, fix: Finding.mend))
             }
-            for (checkpoint, keeper) in seen { try reader.require(extends: checkpoint, keptBy: keeper) }
+            findings += seen.lacks(taken).map { Finding("ledger", .fail, $0, fix: atOnce) }
+            for (checkpoint, keeper) in seen.checkpoints {
+                try reader.require(extends: checkpoint, keptBy: keeper)
+            }
         } catch {
             findings.append(LedgerCheck.unreadable(error))
         }

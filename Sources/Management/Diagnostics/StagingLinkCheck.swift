@@ -1,39 +1,45 @@
-// Links in place of staging's directories. The gate follows none, so that what it writes there stays there.
-import Files
+// Links and files in place of staging's directories. The gate follows no link, so that what it writes there stays there, and does not
+// start with one: whatever belongs in that directory would wait.
+import Foundation
 import Reachability
 import Settings
 import Staging
 
 enum StagingLinkCheck {
-    /// A start opens them.
-    private static let needed = [
-        StagingLayout.ready, StagingLayout.receipts, StagingLayout.quarantine, StagingLayout.incoming,
-        "\(StagingLayout.incoming)/\(StagingLayout.sftp)",
-        "\(StagingLayout.incoming)/\(StagingLayout.webhook)",
-        "\(StagingLayout.incoming)/\(StagingLayout.pull)",
-    ]
-    /// They are opened when something comes.
-    private static let later = [
-        "\(StagingLayout.ready)/\(StagingLayout.sftp)", "\(StagingLayout.ready)/\(StagingLayout.webhook)",
-        "\(StagingLayout.receipts)/\(StagingLayout.webhook)",
-        "\(StagingLayout.quarantine)/\(StagingLayout.sftp)",
-        "\(StagingLayout.quarantine)/\(StagingLayout.webhook)",
-    ]
-
     static func findings(_ settings: GateSettings) -> [Finding] {
         let staging = settings.staging.path
-        func finding(_ name: String) -> Finding? {
-            let place = "\(staging)/\(name)"
-            guard let target = (try? Paths.target(ofLink: place)) ?? nil else { return nil }
-            var finding = Finding(
-                "filesystem", .fail,
-                "\(place) is a symbolic link (to \(target)), and the gate follows no link in staging",
-                fix:
-                    "put the directory itself in its place; to have it elsewhere, mount the whole of \(staging), or set staging.path"
-            )
-            finding.isFatal = needed.contains(name)
-            return finding
-        }
-        return (needed + later).compactMap(finding)
+        let fixed = StagingLayout.directories.map { "\(staging)/\($0)" }
+        return fixed.compactMap { finding($0, isFatal: true) } + ofAccountsAndDays(staging)
+    }
+
+    private static func finding(_ place: String, isFatal: Bool) -> Finding? {
+        guard let obstacle = StagingError.obstacle(at: place) else { return nil }
+        var finding = Finding("filesystem", .fail, obstacle.message, fix: obstacle.fix)
+        finding.isFatal = isFatal
+        return finding
+    }
+
+    /// Only what is for that account or of that day waits, and the gate starts all the same; unless it stopped in the middle of a release
+    /// of events, which a start ends first.
+    private static func ofAccountsAndDays(_ staging: String) -> [Finding] {
+        let (sftp, webhook) = (StagingLayout.sftp, StagingLayout.webhook)
+        let ready = "\(staging)/\(StagingLayout.ready)"
+        let incoming = "\(staging)/\(StagingLayout.incoming)"
+        let isReleasing = !names("\(incoming)/\(webhook)").isEmpty
+        return names("\(incoming)/\(sftp)").compactMap { finding("\(ready)/\(sftp)/\($0)", isFatal: false) }
+            + names("\(ready)/\(webhook)").filter(isDay).compactMap {
+                finding("\(ready)/\(webhook)/\($0)", isFatal: isReleasing)
+            }
+    }
+
+    /// `2026-11-23`
+    private static func isDay(_ name: String) -> Bool {
+        name.utf8.count == 10 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2D }
+    }
+
+    /// None of a directory that cannot be listed: other checks tell of it. Through a link in its place nothing is looked at.
+    private static func names(_ directory: String) -> [String] {
+        guard StagingError.obstacle(at: directory) == nil else { return [] }
+        return ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
     }
 }

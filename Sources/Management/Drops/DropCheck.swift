@@ -1,5 +1,4 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
-import Files
 import Foundation
 import Intake
 import Ledger
@@ -27,9 +26,7 @@ struct DropCheck {
 
     /// Never makes a staging directory: one that is not there cannot be verified.
     init(staging path: String, reader: any LedgerReading) throws {
-        guard try Presence.check("\(path)/\(StagingLayout.ready)") else {
-            throw ManagementError(.internalError, "there is no staging directory at \(path)")
-        }
+        try ReadyLook.require(path)
         staging = try StagingArea(path: path)
         self.reader = reader
     }

@@ -18,13 +18,18 @@ struct ReadyLook {
     /// `FileError` or `StagingError` where it may not be looked at.
     init(_ settings: GateSettings, _ reader: any LedgerReading) throws {
         let path = settings.staging.path
-        guard try Presence.check("\(path)/\(StagingLayout.ready)") else {
-            throw ManagementError(
-                .internalError, "there is no staging directory at \(path)", fix: "see that it is mounted")
-        }
+        try Self.require(path)
         self.path = path
         staging = try StagingArea(path: path)
         self.reader = reader
+    }
+
+    /// Throws as `init` where there is no staging directory at a path.
+    static func require(_ path: String) throws {
+        guard try !Presence.check("\(path)/\(StagingLayout.ready)") else { return }
+        throw ManagementError(
+            .unavailable, "there is no staging directory at \(path)", fix: "see that it is mounted",
+            retryAfter: 30)
     }
 
     /// Whether a file is there; true where that cannot be told.

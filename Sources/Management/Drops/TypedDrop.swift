@@ -65,9 +65,26 @@ struct TypedDrop {
                 .refused, "there is no drop \(id) in quarantine",
                 fix: "`dropgate drops list --held` shows what is held")
         }
+        let what =
+            switch isTaken(record, settings) ? .taken : record.state {
+            case .pending: "it is accepted, and on its way to ready/"
+            case .released: "it is released, and waits in ready/"
+            case .taken: "it was released, and its consumer has taken it"
+            case .acknowledged: "it was released, and its consumer has acknowledged it"
+            case .forgotten: "it was released and is done with, and its receipt was removed"
+            case .withdrawn: "it was withdrawn"
+            case .lost: "it is lost"
+            }
         return ManagementError(
-            .refused, "drop \(id) is not held, it is \(record.state)",
-            fix: "`dropgate drops show \(id)` says where it lies")
+            .refused, "drop \(id) is not held: \(what)", fix: "`dropgate drops show \(id)` says more")
+    }
+
+    /// Whether a consumer has it, which the ledger may not know yet. False where that cannot be looked at.
+    private func isTaken(_ record: DropRecord, _ settings: GateSettings) -> Bool {
+        guard record.state == .released, let reader = try? settings.ledgerHandle.reader(),
+            let look = try? ReadyLook(settings, reader)
+        else { return false }
+        return (try? look.place(of: record)) == .taken
     }
 
     /// Why there is nothing to withdraw.

@@ -34,7 +34,7 @@ package struct LedgerKeys: Sendable {
     /// What to say where the key is not there: nil when nothing shows that it ever was, and `make` may make it. A ledger cannot
     /// go on under another key: nobody could tell that from a forgery.
     package var loss: ManagementError? {
-        let isNew = (try? ledger.isThere()) == false && (try? ledger.checkpoints.all().isEmpty) == true
+        let isNew = (try? ledger.isThere()) == false && (try? ledger.checkpoints.isEmpty()) == true
         guard !isNew else { return nil }
         return ManagementError(
             .configuration, "\(settings.key) is gone: the key that signs the ledger \(ledger)",

@@ -2,18 +2,22 @@
 import Admission
 import Audit
 import Blocking
+import Files
 package import Ledger
 import Logging
 package import Settings
 
 package struct LedgerWitnesses {
-    /// How long all keepers together are waited for, or one answer of theirs for a verification. A lost packet of a new connection is sent again after 1 and 3 s
-    /// (RFC 6298, section 2), so two may be lost; and a start with a witness that is silent is no later than this.
+    /// How long all keepers together are waited for, or one answer of theirs for a verification. A lost packet of a new connection is
+    /// sent again after 1 and 3 s (RFC 6298, section 2), so two may be lost; and a start with a witness that is silent is no later than
+    /// this.
     static let patience = Duration.seconds(5)
 
     package let archive: CheckpointFile
     package let witnesses: [any Witness]
     private let verifiers: Set<NoteVerifier>
+    /// The paths of those that are files.
+    private let files: Set<String>
 
     package init(_ settings: GateSettings) throws {
         archive = settings.ledgerHandle.checkpoints
@@ -24,19 +28,51 @@ package struct LedgerWitnesses {
             case .syslog: settings.forward.syslog.map { SyslogWitness($0) }
             }
         }
+        files = Set(
+            settings.ledger.witnesses.compactMap { witness -> String? in
+                guard case .file(let path) = witness else { return nil }
+                return path
+            })
         // Without a public key no kept checkpoint can be believed, and the first one that is found ends it.
         let keys = LedgerKeys(settings)
         verifiers = try keys.hasPublicKeys() ? try keys.verifiers() : []
     }
 
-    /// The newest checkpoint of each keeper. One that cannot be asked is passed over, with a warning.
-    package func seen(_ warn: (String) -> Void) async throws -> [(checkpoint: Checkpoint, keeper: String)] {
-        var seen: [(checkpoint: Checkpoint, keeper: String)] = []
-        let keepers = [archive] + witnesses
+    /// What keepers have, as far as they could be asked.
+    package struct Seen: Sendable {
+        /// The newest checkpoint of each that has one.
+        package fileprivate(set) var checkpoints: [(checkpoint: Checkpoint, keeper: String)] = []
+        /// Of each that keeps files, the entries of its newest checkpoint; nil: it has none.
+        fileprivate var files: [(name: String, size: Int64?)] = []
+
+        /// What to warn of: witnesses' files that have less than they took. No error: who rotates such a file away takes nothing from
+        /// the ledger.
+        /// - Parameter taken: what the ledger says that witnesses have taken. Who asks beside a running gate reads it before they are
+        ///   asked.
+        package func lacks(_ taken: [WitnessedSize]) -> [String] {
+            files.compactMap { file in
+                LedgerWitnesses.lack(of: file.name, having: file.size.map { [$0] } ?? [], taken)
+            }
+        }
+    }
+
+    /// The newest checkpoint of each keeper. One that cannot be asked is passed over, with a warning. Throws
+    /// `LedgerError(.forked)` for one that no key of this ledger signed.
+    package func seen(_ warn: (String) -> Void) async throws -> Seen {
+        var seen = Seen()
+        var keepers: [any Witness] = [archive]
+        for witness in witnesses {
+            if let obstacle = obstacle(to: witness) {
+                warn(Self.unasked(witness, obstacle))
+            } else {
+                keepers.append(witness)
+            }
+        }
         for (keeper, answer) in zip(keepers, await keepers.newest(within: Self.patience)) {
             switch answer {
-            case .success(nil): break
-            case .success(let newest?):
+            case .success(let newest):
+                if keeper is CheckpointFile { seen.files.append((keeper.name, newest?.checkpoint.size)) }
+                guard let newest else { continue }
                 guard verifiers.contains(where: newest.note.isSigned) else {
                     throw LedgerError(
                         .forked,
@@ -44,12 +80,27 @@ package struct LedgerWitnesses {
                             + "ledger, or the key was replaced. Nothing is appended",
                         fix: "put the keys back from the backup; a new ledger needs a new witness")
                 }
-                seen.append((newest.checkpoint, keeper.name))
-            case .failure(let error):
-                warn("witness \(keeper.name) cannot be asked what it has, and is not compared with: \(error)")
+                seen.checkpoints.append((newest.checkpoint, keeper.name))
+            case .failure(let error): warn(Self.unasked(keeper, error))
             }
         }
         return seen
+    }
+
+    private static func unasked(_ witness: any Witness, _ error: any Error) -> String {
+        "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)"
+    }
+
+    /// What lies in the place of a witness that is to be a file, where that is something else: of what is read there nothing comes.
+    private func obstacle(to witness: any Witness) -> FileError? {
+        guard files.contains(witness.name), let what = Presence.otherThanFile(witness.name) else {
+            return nil
+        }
+        let example = what == "a directory" ? "one in it, as \(witness.name)/gate.notes" : "one"
+        return FileError(
+            message:
+                "it is \(what), and has to be a file to which checkpoints are appended; name \(example), in ledger.witnesses"
+        )
     }
 
     /// Adds what each witness has, signed by whomever, but for what says no more than the ledger's own checkpoints do.
@@ -62,8 +113,14 @@ package struct LedgerWitnesses {
         _ evidence: inout LedgerVerifier.Evidence, through sieve: CheckpointSieve, taken: [WitnessedSize],
         patience: Duration
     ) async -> [LedgerFault] {
+        let obstacles = Dictionary(
+            witnesses.compactMap { witness in obstacle(to: witness).map { (witness.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
         let answers = await witnesses.mapAtOnce { witness -> Answer in
             var sieve = sieve
+            if let obstacle = obstacles[witness.name] {
+                return Answer(kept: sieve.rest, failure: obstacle)
+            }
             do {
                 try await witness.kept(through: &sieve, patience: patience)
                 return Answer(kept: sieve.rest, failure: nil)
@@ -77,22 +134,30 @@ package struct LedgerWitnesses {
             let isFile = witness is CheckpointFile
             evidence.add(answer.kept, of: witness.name, isOutside: true, mayBeTorn: isFile)
             if let failure = answer.failure {
-                let what =
-                    answer.kept.isEmpty
-                    ? "cannot be asked what it has, and is not compared with"
-                    : "cannot be read to its end, and is compared only as far as it could be"
-                faults.append(.notCompared("witness \(witness.name) \(what): \(failure)"))
-            } else if isFile, let taken = taken.first(where: { $0.name == witness.name }),
-                !answer.kept.checkpoints.contains(where: { $0.checkpoint.size >= taken.size })
+                let inPart =
+                    "witness \(witness.name) cannot be read to its end, and is compared only as far as it could be: \(failure)"
+                faults.append(.notCompared(answer.kept.isEmpty ? Self.unasked(witness, failure) : inPart))
+            } else if isFile,
+                let lack = Self.lack(
+                    of: witness.name, having: answer.kept.checkpoints.map(\.checkpoint.size), taken)
             {
-                faults.append(
-                    .notCompared(
-                        "witness \(witness.name) has no checkpoint of \(Counted.entries(taken.size)) or more, but it took one, "
-                            + "as the ledger says; see whether its filesystem is mounted, and who has cut or removed the "
-                            + "file"))
+                faults.append(.notCompared(lack))
             }
         }
         return faults
+    }
+
+    /// What to say of a witness's file that has less than it took; nil where it has all of that.
+    /// - Parameters:
+    ///   - sizes: entries of the checkpoints that were found in it.
+    ///   - taken: what the ledger says that witnesses have taken.
+    private static func lack(of name: String, having sizes: [Int64], _ taken: [WitnessedSize]) -> String? {
+        guard let taken = taken.first(where: { $0.name == name }),
+            !sizes.contains(where: { $0 >= taken.size })
+        else { return nil }
+        return
+            "witness \(name) has no checkpoint of \(Counted.entries(taken.size)) or more, but it took one, "
+            + "as the ledger says; see whether its filesystem is mounted, and who has cut or removed the file"
     }
 
     /// What a witness has, as far as it could be asked.

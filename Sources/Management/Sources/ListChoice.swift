@@ -46,13 +46,13 @@ enum ListChoice {
 
     private static let mostTold = 3
 
-    /// The lists would be no good.
+    /// The lists would be bad.
     static func unchanged(_ errors: SettingsErrors) -> ManagementError {
         let told = errors.problems.prefix(mostTold).map { "\($0)" }.joined(separator: "; ")
         let left = errors.problems.count - mostTold
         return ManagementError(
             .configuration,
-            "nothing was changed, for the lists would not be good: \(told)"
+            "nothing was changed, because the lists would be bad: \(told)"
                 + (left > 0 ? " (and \(left) more)" : ""))
     }
 }

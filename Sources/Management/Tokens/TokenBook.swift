@@ -84,7 +84,7 @@ package final class TokenBook: Sendable {
     private func refresh(_ state: inout State) throws(ManagementError) {
         var files: [String: File] = [:]
         var problems: [String] = []
-        for name in try store.names().prefix(TokenStore.most).sorted() {
+        for name in try store.names().prefix(TokenStore.most) {
             let path = store.path(of: name)
             let signature = FileSignature(path: path)
             if signature == nil, Presence.isGone(path) { continue }

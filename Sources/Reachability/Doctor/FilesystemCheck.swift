@@ -160,6 +160,11 @@ package struct FilesystemCheck {
                     fix: "mount the whole staging directory instead")
             }
             return Finding(Self.area, .ok, "staging \(path) is local and honours fsync and rename")
+        } catch  where error.code == .full {
+            // A gate starts, accepts nothing, and goes on by itself once there is room.
+            return Finding(
+                Self.area, .fail, "staging has no room: \(error)",
+                fix: "make room on the filesystem of \(path)")
         } catch {
             return .fatal(
                 Self.area, "staging does not work: \(error)",

@@ -12,6 +12,8 @@ package struct Finding: Sendable, Hashable {
     package var fix: String?
     /// The gate must not run like this.
     package var isFatal = false
+    /// A start ends with it, and may go well later without anybody's help: it is tried again.
+    package var mayPass = false
 
     /// The fix of what says by itself how it is mended.
     package static let mend = "mend it, then: dropgate serve --check"

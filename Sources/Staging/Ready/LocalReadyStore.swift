@@ -40,14 +40,28 @@ package final class LocalReadyStore: ReadyStore {
         guard components.allSatisfy(Directory.isComponent), let name = components.popLast() else {
             throw StagingError(.badPath, "not a path under ready/: \(readyPath.debugDescription)")
         }
-        return (try create ? place(components) : ready.subdirectory(components), name)
+        return (try create ? place(components) : directory(components, create: false), name)
+    }
+
+    /// Of the directories above a file, the channel's and the account's or the day's: what they are called is the gate's alone.
+    private static let ownDepth = 2
+
+    /// A directory below `ready/`. Throws `.obstructed` where one of the gate's own is none. Below those consumers may put what they like,
+    /// and where that is in the way no file has a place of this name: `.badPath`.
+    private func directory(_ components: [String], create: Bool) throws(StagingError) -> Directory {
+        let own = try ready.subdirectory(Array(components.prefix(Self.ownDepth)), create: create)
+        do throws(StagingError) {
+            return try own.subdirectory(Array(components.dropFirst(Self.ownDepth)), create: create)
+        } catch {
+            throw error.code == .obstructed ? StagingError(.badPath, error.message) : error
+        }
     }
 
     // MARK: Made for consumers
 
     /// A directory below `ready/`; made where it is absent.
     func place(_ components: [String]) throws(StagingError) -> Directory {
-        let place = try ready.subdirectory(components, create: true)
+        let place = try directory(components, create: true)
         try admit(components)
         return place
     }

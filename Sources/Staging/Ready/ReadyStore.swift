@@ -8,7 +8,8 @@
 /// - **Nothing is replaced**: where something lies already, a release throws `.exists`.
 /// - **Consumers** take what is released at any time and without a word; what is gone is theirs.
 /// - **Threads**: any; releases, by one at a time. Every call blocks.
-/// - **Errors**: `StagingError`, and what a receipt throws that cannot be encoded or read.
+/// - **Errors**: `StagingError`, and what a receipt throws that cannot be encoded or read. Where a place is obstructed (`.obstructed`) it
+///   is not known what lies there; nothing is taken for gone.
 package protocol ReadyStore: Sendable {
     /// Finishes or throws away what a crash left.
     func recover() throws
