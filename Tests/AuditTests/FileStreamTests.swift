@@ -307,6 +307,20 @@ private final class Told: Sendable {
         try await first.send(Self.records(2...3))
         #expect(try text() == left + (left.hasSuffix("t") ? "\n" : "") + Self.text(2...3))
         #expect(first.mark.size == Int64(try text().utf8.count))
+        let words = "\(path) was cut from 16 bytes to \(left.utf8.count): what it held is not written to it again"
+        #expect(told.words.count == 1 && told.words[0].hasPrefix(words), "\(told.words)")
+    }
+
+    @Test func aFileThatWasCutWhileTheGateWasStoppedIsTold() async throws {
+        let first = try open(Self.beginning)
+        try await first.send(Self.records(0...1))
+        let cursor = try await position(first)
+        try FileHandle(forUpdating: URL(filePath: path)).truncate(atOffset: 3)
+        let next = try open(cursor)
+        try await next.send(Self.records(2...2))
+        #expect(try text() == Self.text(2...2))
+        let words = "entries from 2 on follow behind what is left"
+        #expect(told.words.count == 1 && told.words[0].contains(words), "\(told.words)")
     }
 
     @Test func linesThatSomebodyElseAppendsBehindASyncThatFailedStayAndNoneOfOursStandsTwice() async throws {

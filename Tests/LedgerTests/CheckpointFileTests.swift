@@ -96,6 +96,15 @@ private final class Disk: Sendable {
         #expect(try text() == note + note)
     }
 
+    @Test(arguments: ["a directory", "a named pipe"])
+    func inWhatIsNoFileNothingIsKeptAndNobodyWaitsForIt(kind: String) async throws {
+        try #require((kind == "a directory" ? mkdir(path, 0o700) : mkfifo(path, 0o600)) == 0)
+        let file = CheckpointFile(file: path)
+        let kept = await #expect(throws: LedgerError.self) { try await file.keep(checkpoint(1)) }
+        let asked = await #expect(throws: LedgerError.self) { try await file.newest() }
+        for error in [kept, asked] { #expect(error?.message.hasPrefix("\(path) is \(kind), and has") == true) }
+    }
+
     // MARK: Finding
 
     @Test func aPlaceIsEmptyWhereNothingStandsInItNotEvenDamage() throws {

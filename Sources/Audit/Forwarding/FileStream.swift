@@ -1,5 +1,6 @@
 // Entries to a file for log shippers: whole lines, durable before they count, and followed through a rotation by
 // rename (logrotate without copytruncate).
+import Admission
 import CoreFoundation  // the compiler finds struct stat here in a release build
 import Files
 import Foundation
@@ -32,7 +33,7 @@ final class FileStream: ForwardStream {
     /// - Parameters:
     ///   - cursor: what was confirmed. What lies behind its size in the same file does not count: it was written by a gate that
     ///     was killed, or before a sync that failed, and is written again; or it is not of these entries, and stays.
-    ///   - tell: told, for people, when lines may stand twice, or stand there that are none of these entries.
+    ///   - tell: told, for people, when lines may stand twice, stand there that are none of these entries, or are gone.
     init(
         path: String, cursor: ForwardCursor, sync: @escaping Sync = { fdatasync($0) },
         tell: @escaping @Sendable (String) -> Void
@@ -47,6 +48,9 @@ final class FileStream: ForwardStream {
             {
                 opened.mark.size = known
             } else {
+                if cursor.inode == opened.mark.inode, let known = cursor.size, known > opened.end {
+                    tell(Self.cut(path, from: known, to: opened.end, after: cursor.seq))
+                }
                 // A line that was cut off is none of ours, and none at all.
                 opened.mark.size = try Self.endOfLastLine(opened.descriptor, path, size: opened.end)
             }
@@ -126,6 +130,9 @@ final class FileStream: ForwardStream {
     private func meetOthers(_ state: inout State) throws {
         let isConfirmed = state.end == state.mark.size
         let end = try Self.end(of: state.descriptor, path)
+        if end < state.mark.size {
+            tell(Self.cut(path, from: state.mark.size, to: end, after: state.confirmed))
+        }
         if isConfirmed && end != state.mark.size || end < state.mark.size {
             let isWhole = try Self.isEndOfLine(state.descriptor, path, end)
             state.mark.size = isWhole ? end : try append([0x0A], &state)
@@ -133,6 +140,11 @@ final class FileStream: ForwardStream {
         } else {
             state.end = end
         }
+    }
+
+    private static func cut(_ path: String, from size: Int64, to end: Int64, after seq: Int64?) -> String {
+        "\(path) was cut from \(Counted.bytes(size)) to \(end): what it held is not written to it again, and entries from "
+            + "\((seq ?? -1) + 1) on follow behind what is left; to rotate it, rename it (logrotate without copytruncate)"
     }
 
     /// Takes the mark behind whole lines that are not those to be written. The position keeps that also if the write fails, so that

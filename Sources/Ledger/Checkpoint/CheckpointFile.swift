@@ -110,8 +110,9 @@ package struct CheckpointFile: Witness {
             }
             path = "\(directory)/\(signed.checkpoint.time.description.prefix(7)).notes"
         }
-        let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw Self.failure("append to", path) }
+        let descriptor = try NoteFile.open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW) {
+            Self.failure("append to", path, $0)
+        }
         defer { close(descriptor) }
         readers?.admit(descriptor)
         let end = lseek(descriptor, 0, SEEK_END)
@@ -132,8 +133,9 @@ package struct CheckpointFile: Witness {
 
     /// What is there may have been written by a process that was ended before it was on disk.
     private func makeDurable(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw Self.failure("sync", path) }
+        let descriptor = try NoteFile.open(path, O_RDONLY | O_NOFOLLOW) {
+            Self.failure("sync", path, $0)
+        }
         defer { close(descriptor) }
         do throws(SystemError) { try makeDurable(descriptor, path) } catch {
             onDisk.isDoubtful = true

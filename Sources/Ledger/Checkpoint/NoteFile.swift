@@ -9,13 +9,29 @@ final class NoteFile: Sendable {
     private let path: String
     private let descriptor: Int32
 
-    /// Throws `LedgerError`.
+    /// Throws `LedgerError`, also where something else than a file lies there.
     init(_ path: String) throws {
         self.path = path
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw LedgerError(.unreadable, "checkpoints cannot be read: \(Presence.denial(path, .last))")
+        descriptor = try Self.open(path, O_RDONLY) {
+            LedgerError(.unreadable, "checkpoints cannot be read: \(Presence.denial(path, $0))")
         }
+    }
+
+    /// Opens a file of notes. Never waits for whoever may open the other end of a pipe, and opens no device and no directory.
+    /// - Parameter failure: what to throw of an error of open(2).
+    static func open(
+        _ path: String, _ flags: Int32, failure: (SystemError) -> LedgerError
+    ) throws(LedgerError) -> Int32 {
+        let descriptor = Foundation.open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
+        let error = SystemError.last
+        if let what = Presence.otherThanFile(path) {
+            if descriptor >= 0 { Foundation.close(descriptor) }
+            throw LedgerError(
+                .unwritable, "\(path) is \(what), and has to be a file to which checkpoints are appended",
+                fix: "put a file in its place, or name another place")
+        }
+        guard descriptor >= 0 else { throw failure(error) }
+        return descriptor
     }
 
     deinit { close(descriptor) }

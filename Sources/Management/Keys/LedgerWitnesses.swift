@@ -2,7 +2,6 @@
 import Admission
 import Audit
 import Blocking
-import Files
 package import Ledger
 import Logging
 package import Settings
@@ -16,8 +15,6 @@ package struct LedgerWitnesses {
     package let archive: CheckpointFile
     package let witnesses: [any Witness]
     private let verifiers: Set<NoteVerifier>
-    /// The paths of those that are files.
-    private let files: Set<String>
 
     package init(_ settings: GateSettings) throws {
         archive = settings.ledgerHandle.checkpoints
@@ -28,11 +25,6 @@ package struct LedgerWitnesses {
             case .syslog: settings.forward.syslog.map { SyslogWitness($0) }
             }
         }
-        files = Set(
-            settings.ledger.witnesses.compactMap { witness -> String? in
-                guard case .file(let path) = witness else { return nil }
-                return path
-            })
         // Without a public key no kept checkpoint can be believed, and the first one that is found ends it.
         let keys = LedgerKeys(settings)
         verifiers = try keys.hasPublicKeys() ? try keys.verifiers() : []
@@ -60,14 +52,7 @@ package struct LedgerWitnesses {
     /// `LedgerError(.forked)` for one that no key of this ledger signed.
     package func seen(_ warn: (String) -> Void) async throws -> Seen {
         var seen = Seen()
-        var keepers: [any Witness] = [archive]
-        for witness in witnesses {
-            if let obstacle = obstacle(to: witness) {
-                warn(Self.unasked(witness, obstacle))
-            } else {
-                keepers.append(witness)
-            }
-        }
+        let keepers = [archive] + witnesses
         for (keeper, answer) in zip(keepers, await keepers.newest(within: Self.patience)) {
             switch answer {
             case .success(let newest):
@@ -91,18 +76,6 @@ package struct LedgerWitnesses {
         "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)"
     }
 
-    /// What lies in the place of a witness that is to be a file, where that is something else: of what is read there nothing comes.
-    private func obstacle(to witness: any Witness) -> FileError? {
-        guard files.contains(witness.name), let what = Presence.otherThanFile(witness.name) else {
-            return nil
-        }
-        let example = what == "a directory" ? "one in it, as \(witness.name)/gate.notes" : "one"
-        return FileError(
-            message:
-                "it is \(what), and has to be a file to which checkpoints are appended; name \(example), in ledger.witnesses"
-        )
-    }
-
     /// Adds what each witness has, signed by whomever, but for what says no more than the ledger's own checkpoints do.
     /// - Parameters:
     ///   - sieve: of this ledger.
@@ -113,14 +86,8 @@ package struct LedgerWitnesses {
         _ evidence: inout LedgerVerifier.Evidence, through sieve: CheckpointSieve, taken: [WitnessedSize],
         patience: Duration
     ) async -> [LedgerFault] {
-        let obstacles = Dictionary(
-            witnesses.compactMap { witness in obstacle(to: witness).map { (witness.name, $0) } },
-            uniquingKeysWith: { first, _ in first })
         let answers = await witnesses.mapAtOnce { witness -> Answer in
             var sieve = sieve
-            if let obstacle = obstacles[witness.name] {
-                return Answer(kept: sieve.rest, failure: obstacle)
-            }
             do {
                 try await witness.kept(through: &sieve, patience: patience)
                 return Answer(kept: sieve.rest, failure: nil)
