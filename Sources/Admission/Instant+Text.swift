@@ -58,11 +58,11 @@ extension Instant: CustomStringConvertible {
     }
 
     /// Whether it lies in the years 0 to 9999, which a text can tell.
-    package var isWritable: Bool {
-        let first = Self.day(year: 0, month: 1, day: 1) * 86_400_000_000
-        let end = Self.day(year: 10_000, month: 1, day: 1) * 86_400_000_000
-        return (first..<end).contains(microseconds)
-    }
+    package var isWritable: Bool { Self.writable.contains(microseconds) }
+
+    /// Those of `isWritable`, in microseconds.
+    package static let writable =
+        day(year: 0, month: 1, day: 1) * 86_400_000_000..<day(year: 10_000, month: 1, day: 1) * 86_400_000_000
 
     private struct Reader {
         var bytes: [UInt8]

@@ -43,7 +43,7 @@ import Testing
 
     @Test func whatIsNoJSONIsAnError() {
         for format in EntryFormat.allCases where format != .jsonl {
-            #expect(throws: JSONValueError.self) {
+            #expect(throws: LedgerError.self) {
                 try format.message(FormatSamples.stored([0x7B]))
             }
         }

@@ -102,7 +102,9 @@ private final class Disk: Sendable {
         let file = CheckpointFile(file: path)
         let kept = await #expect(throws: LedgerError.self) { try await file.keep(checkpoint(1)) }
         let asked = await #expect(throws: LedgerError.self) { try await file.newest() }
-        for error in [kept, asked] { #expect(error?.message.hasPrefix("\(path) is \(kind), and has") == true) }
+        for error in [kept, asked] {
+            #expect(error?.message.hasPrefix("\(path) is \(kind), and has to be a file") == true)
+        }
     }
 
     // MARK: Finding

@@ -11,7 +11,7 @@ import Testing
 struct HostileValue: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let statement: String
-    /// A part of what a verification finds; nil: nothing, because no hash covers it.
+    /// A part of what a verification finds; nil: nothing, because the value has no consequence.
     let found: String?
     /// A part of what somebody who reads the ledger is told; nil: everybody reads on.
     let refused: String?
@@ -27,18 +27,21 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
             refused: refused)
     }
 
-    /// In a column that no hash covers, so that only readers tell of it.
+    /// In a column that no hash covers.
     static func uncovered(
         _ table: String, _ column: String, _ value: String, in rows: String = "1"
     ) -> HostileValue {
-        .cell(table, column, value, in: rows, refused: "column \(column) of table \(table)")
+        let words = "column \(column) of table \(table) has a value that it cannot have"
+        return .cell(table, column, value, in: rows, found: words, refused: words)
     }
 
     /// One row more.
-    static func row(_ table: String, _ values: String, refused: String? = nil) -> HostileValue {
+    static func row(
+        _ table: String, _ values: String, found: String? = nil, refused: String? = nil
+    ) -> HostileValue {
         HostileValue(
             testDescription: "\(table) (\(values))", statement: "INSERT INTO \(table) VALUES (\(values))",
-            found: nil, refused: refused)
+            found: found, refused: refused)
     }
 
     static let all: [HostileValue] =
@@ -76,10 +79,10 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
             refused: "column seq of table entries"),
         .cell(
             "entries", "seq", "9007199254740991", in: "seq = 299",
-            found: "entries 304 to 9007199254740990 are missing", refused: "cannot open the ledger"),
+            found: "entries 304 to 9007199254740990 are missing", refused: "its hash tree lacks tile"),
         .cell(
             "entries", "seq", "-5", in: "seq = 299",
-            found: "entry -5 has a number that the gate gives to none", refused: "cannot open the ledger"),
+            found: "entry -5 has a number that the gate gives to none", refused: "its hash tree lacks tile"),
         .cell(
             "entries", "seq", "seq - 1000", found: "entry -701 has a number that the gate gives to none",
             refused: "column seq of table entries"),
@@ -161,15 +164,18 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     private static let others: [HostileValue] = [
         .uncovered("witnessed", "name", "x'ff'"), .uncovered("witnessed", "size", "'x'"),
         .uncovered("witnessed", "time", "'abc'"), .uncovered("witnessed", "time", "9223372036854775807"),
-        .row("upgraded", "4, 1, 'abc'", refused: "column time of table upgraded"),
+        .uncovered("witnessed", "size", "-9223372036854775808"),
+        .uncovered("witnessed", "size", "9223372036854775807"),
+        .row("upgraded", "4, 1, 'abc'", found: upgraded, refused: upgraded),
     ]
 
+    private static let upgraded = "column time of table upgraded"
     private static let run = "column run of table drop_key_runs"
 
     private static let keys: [HostileValue] = [
-        .row("drop_key_runs", "9223372036854775807, 2, 0, 0, -1, NULL", refused: run),
-        .row("drop_key_runs", "-1, 0, 0, 0, -1, NULL", refused: run),
-        .row("drop_key_runs", "0, 'x', 'x', 'x', 'x', 'x'"),
+        .row("drop_key_runs", "9223372036854775807, 2, 0, 0, -1, NULL", found: run, refused: run),
+        .row("drop_key_runs", "-1, 0, 0, 0, -1, NULL", found: run, refused: run),
+        .row("drop_key_runs", "0, 'x', 'x', 'x', 'x', 'x'", found: "column state of table drop_key_runs"),
         .row("drop_key_runs", "0, 0, 0, -9223372036854775808, -1, NULL"),
         .row("drop_key_runs", "0, 0, 9223372036854775807, 9223372036854775807, -1, x'00'"),
         .row("drop_keys", "0, 'abc'"),
@@ -208,7 +214,7 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: HostileValue.all)
-    func aVerificationTellsOfItWhereverHashesCoverIt(value: HostileValue) throws {
+    func aVerificationTellsOfIt(value: HostileValue) throws {
         let evidence = try ledger(with: value.statement)
         let messages: [String]
         do { messages = try evidence.verify().faults.map(\.message) } catch let error as LedgerError {
@@ -234,8 +240,44 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     @Test func aPendingDropWithATimeThatIsNoneIsNotTakenForOneOf1970() throws {
         let evidence = try ledger(with: "UPDATE drops SET received = 'abc' WHERE seq = 300")
         let store = try LedgerHandle(file: evidence.path).open(node: "t")
-        #expect(throws: LedgerError.self) { try store.pendingDrops(after: -1, limit: 10) }
-        #expect(try store.pendingDrops(after: 300, limit: 10).map(\.record.id) == ["b"])
+        #expect(try store.pendingDrops(after: -1, limit: 10).map(\.record.id) == ["b"])
+    }
+
+    /// Their senders were told that they are stored, and go on sending.
+    @Test(arguments: [
+        "UPDATE drops SET received = 'abc' WHERE seq = 300",
+        "UPDATE drops SET seq = 9223372036854775807 WHERE seq = 300",
+        "UPDATE drops SET seq = -5 WHERE seq = 300", "UPDATE bodies SET body = 5 WHERE seq = 300",
+    ])
+    func oneDropThatCannotBeReadHoldsUpNoOther(statement: String) throws {
+        let evidence = try ledger(with: statement)
+        let store = try LedgerHandle(file: evidence.path).open(node: "t")
+        _ = try store.commit([webhookOperation("d", key: 9)], now: Self.later)
+        #expect(try store.pendingDrops(after: -1, limit: 1).map(\.record.id) == ["b"])
+        #expect(try store.pendingDrops(after: 301, limit: 1).map(\.record.id) == ["d"])
+        #expect(try store.pendingDrops(after: 304, limit: 1).isEmpty)
+    }
+
+    /// A look at each day in between would take an hour.
+    @Test(arguments: ["253402300799999999", "-62167219200000000"])
+    func aLeapOfTenThousandYearsHoldsUpNoSearchForCallers(time: String) throws {
+        let evidence = try ledger(with: "UPDATE entries SET time = \(time) WHERE seq = 303")
+        let reader = try LedgerHandle(file: evidence.path).reader()
+        let block = try CIDRBlock("2001:db8::/32")
+        for order in [.oldestFirst, .newestFirst] as [LedgerQuery.Order] {
+            var query = LedgerQuery()
+            (query.sources, query.order, query.limit) = ([block], order, 1000)
+            #expect(try reader.entries(query).filter { $0.seq >= 256 }.count == 22)
+        }
+        #expect(try !reader.sources(in: [block], since: Instant(microseconds: 0), limit: 100).isEmpty)
+    }
+
+    @Test func bytesOfAnEntryThatAreNoneAreTheLedgersDamage() throws {
+        let entry = StoredEntry(seq: 7, time: Self.later, json: [])
+        let error = #expect(throws: LedgerError.self) { try entry.value() }
+        #expect(
+            error?.message.hasSuffix("column json of table entries has a value that it cannot have (seq 7)")
+                == true)
     }
 
     @Test(arguments: [-1, LedgerLimits.entries, .max] as [Int64])

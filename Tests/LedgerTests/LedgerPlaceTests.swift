@@ -80,7 +80,9 @@ import Testing
                 && error?.message == "\(what), and the ledger cannot be written without it")
         #expect(
             error?.fix?.contains(
-                isRoot ? "chown --reference=\(directory.path) \(closed)" : "chmod u+rwX \(closed)") == true)
+                isRoot
+                    ? "chown \(part == "policies" ? "-R " : "")4001 \(closed)" : "chmod u+rwX \(closed)")
+                == true)
     }
 
     @Test("A closed ledger is one file though its store is still held, and the store takes nothing any more")

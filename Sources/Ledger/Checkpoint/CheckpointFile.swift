@@ -272,7 +272,7 @@ package struct CheckpointFile: Witness {
         case .directory(let directory):
             guard try Self.isThere(directory) else { return [] }
             guard access(directory, R_OK) == 0 else {
-                throw Self.unreadable(Presence.denial(directory, .last))
+                throw LedgerError(Self.unreadable, reading: directory, .last)
             }
             let names: [String]
             do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
@@ -284,12 +284,12 @@ package struct CheckpointFile: Witness {
 
     /// Throws where this process may not look: checkpoints that cannot be read are not none.
     private static func isThere(_ path: String) throws -> Bool {
-        do throws(FileError) { return try Presence.check(path) } catch { throw unreadable(error.message) }
+        do throws(FileError) { return try Presence.check(path) } catch {
+            throw LedgerError(unreadable, error)
+        }
     }
 
-    private static func unreadable(_ why: String) -> LedgerError {
-        LedgerError(.unreadable, "checkpoints cannot be read: \(why)")
-    }
+    static let unreadable = "checkpoints cannot be read"
 
     /// Foundation's errors are dictionaries in print.
     private static func unreadable(_ path: String, _ error: any Error) -> LedgerError {

@@ -13,7 +13,7 @@ final class NoteFile: Sendable {
     init(_ path: String) throws {
         self.path = path
         descriptor = try Self.open(path, O_RDONLY) {
-            LedgerError(.unreadable, "checkpoints cannot be read: \(Presence.denial(path, $0))")
+            LedgerError(CheckpointFile.unreadable, reading: path, $0)
         }
     }
 

@@ -1,8 +1,12 @@
 // Why the ledger could not be used, for people and for what decides by it.
+package import Files
+
 /// The ledger could not be opened, read or written.
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         case locked, unreadable, unwritable, newer
+        /// This process may not read it: a person sets that right.
+        case denied
         /// Of an earlier format: opening it for writing brings it up to date.
         case older
         /// More waits to be written than may wait: try again.
@@ -30,6 +34,18 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
         self.message = message
         self.fix = fix
         self.mayPass = mayPass
+    }
+
+    /// Of what of the ledger cannot be read: `.denied` where this process may not, else `.unreadable`.
+    /// - Parameter what: "checkpoints cannot be read".
+    package init(_ what: String, reading path: String, _ error: SystemError) {
+        self.init(
+            error.isDenial ? .denied : .unreadable, "\(what): \(Presence.denial(path, error))")
+    }
+
+    /// As the other one.
+    package init(_ what: String, _ error: FileError) {
+        self.init(error.isDenial ? .denied : .unreadable, "\(what): \(error)")
     }
 
     /// The message and the fix on one line.

@@ -46,9 +46,7 @@ extension LedgerPaths {
         do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
             let cause = SystemError(of: error) ?? SystemError(EIO)
             if [ENOENT, ENOTDIR].contains(cause.code) { return [] }
-            throw LedgerError(
-                .unreadable,
-                "whether there was a ledger at \(file) is not known: \(Presence.denial(directory, cause))")
+            throw LedgerError("whether there was a ledger at \(file) is not known", reading: directory, cause)
         }
     }
 

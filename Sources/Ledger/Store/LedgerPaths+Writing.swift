@@ -9,10 +9,11 @@ extension LedgerPaths {
     /// - Parameter byOwner: of root: whether whose the ledger is could write it; else whether root could.
     func requireWritable(byOwner: Bool) throws(LedgerError) {
         for path in [lock, file, wal, sharedMemory] { try Self.require(path, R_OK | W_OK) }
-        try Self.require(policies, R_OK | W_OK | X_OK)
+        // What lies in the place of a directory is told by who opens it.
+        if Presence.isDirectory(policies) { try Self.require(policies, R_OK | W_OK | X_OK) }
         guard byOwner, geteuid() == 0, let owner = Self.owner(of: file), owner != 0 else { return }
         for path in [lock, wal, sharedMemory, policies] {
-            if let other = Self.owner(of: path), other != owner { throw Self.ofAnother(path) }
+            if let other = Self.owner(of: path), other != owner { throw Self.ofAnother(path, to: owner) }
         }
     }
 
@@ -26,18 +27,19 @@ extension LedgerPaths {
         guard error.code == EACCES, access(Paths.directory(of: path), W_OK | X_OK) == 0,
             let owner = owner(of: path)
         else { return nil }
-        guard owner == geteuid() else { return ofAnother(path) }
+        guard owner == geteuid() else { return ofAnother(path, to: geteuid()) }
         return LedgerError(
             .unwritable,
             "its owner may not write \(path), and the ledger cannot be written without it",
             fix: "chmod u+rwX \(path)")
     }
 
-    private static func ofAnother(_ path: String) -> LedgerError {
+    /// - Parameter user: whose it is to be.
+    private static func ofAnother(_ path: String, to user: uid_t) -> LedgerError {
         LedgerError(
             .unwritable,
             "\(path) belongs to another user, and the ledger cannot be written without it",
-            fix: "give it to the gate's user: chown --reference=\(Paths.directory(of: path)) \(path)")
+            fix: "give it to the gate's user: \(Presence.handover(path, to: user))")
     }
 
     private static func owner(of path: String) -> uid_t? {

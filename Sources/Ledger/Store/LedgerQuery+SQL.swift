@@ -5,13 +5,13 @@ import Foundation
 import GRDB
 import JSON
 
-/// One statement, which is run once for each of `days`, one after the other.
+/// One statement, which is run once for each day, one after the other.
 struct SQL {
     private(set) var text = ""
     /// All but `:limit`, how many entries are still wanted, and `:day`.
     private(set) var arguments = StatementArguments()
-    /// In the order of the answer, never all at once: an altered time makes them many. nil where a statement without `:day` looks at all.
-    private(set) var days = AnySequence<Int64?>([nil])
+    /// Of the days on which somebody called, those that may have answers; nil where a statement without `:day` looks at all.
+    private(set) var days: ClosedRange<Int64>?
     private var count = 0
 
     private static let columns = "seq, time, json"
@@ -29,7 +29,7 @@ struct SQL {
             text = "SELECT \(Self.columns) FROM \(entries) \(conditions)\(end)"
             return
         }
-        days = try Self.days(range, query.order, db)
+        days = try Self.days(range, db) ?? 0...0
         let blocks = query.sources.map(SourceKey.range).map {
             "source BETWEEN \(bind(Data($0.low))) AND \(bind(Data($0.high)))"
         }
@@ -38,7 +38,31 @@ struct SQL {
             + "AND source IS NOT NULL AND (\(blocks.joined(separator: " OR "))) AND \(conditions)\(end))\(end)"
     }
 
-    /// - Parameter day: one of `days`.
+    /// The first day that is asked, and with `day` the one after it, in the order of the answer; nil where there is none. Days without
+    /// a call are passed over: where a clock has leapt, or somebody has altered a time, they are many.
+    func day(after day: Int64?, _ order: LedgerQuery.Order, _ db: Database) throws -> Int64? {
+        guard let days else { return nil }
+        let next: Int64?
+        switch order {
+        case .oldestFirst:
+            next = try Int64.fetchOne(
+                db.cachedStatement(sql: Self.dayAfter), arguments: [day ?? days.lowerBound - 1])
+        case .newestFirst:
+            next = try Int64.fetchOne(
+                db.cachedStatement(sql: SQLiteLedgerReader.dayBefore),
+                arguments: [day ?? days.upperBound + 1])
+        }
+        guard let next, days.contains(next) else { return nil }
+        // A fraction, which somebody has written there, lies behind the day that it is rounded to.
+        guard next != day else { throw LedgerError.damaged(column: "time", of: "entries", row: nil) }
+        return next
+    }
+
+    private static let dayAfter = """
+        SELECT \(day) FROM entries WHERE \(day) > ? AND source IS NOT NULL ORDER BY \(day) LIMIT 1
+        """
+
+    /// - Parameter day: one that `day` has given.
     func arguments(of day: Int64?, limit: Int) -> StatementArguments {
         var all = arguments
         all += ["limit": limit]
@@ -136,21 +160,19 @@ struct SQL {
         return try ClockSetBack.all(db).last { $0.touches(period) }?.seqs.upperBound ?? -1
     }
 
-    /// The days of these entries, as the index counts them.
-    private static func days(
-        _ range: Range<Int64>, _ order: LedgerQuery.Order, _ db: Database
-    ) throws -> AnySequence<Int64?> {
-        let sql = "SELECT \(day) FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
+    /// The days of these entries, as the index counts them; nil where there are none. Throws `LedgerError(.unreadable)`.
+    private static func days(_ range: Range<Int64>, _ db: Database) throws -> ClosedRange<Int64>? {
         func end(_ direction: String) throws -> Int64? {
-            try Int64.fetchOne(
-                db.cachedStatement(sql: "\(sql)\(direction) LIMIT 1"),
-                arguments: [range.lowerBound, range.upperBound])
+            try Row.fetchOne(
+                db.cachedStatement(
+                    sql:
+                        "SELECT seq, time FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq\(direction) LIMIT 1"
+                ),
+                arguments: [range.lowerBound, range.upperBound]
+            ).map { try TableRow($0, of: "entries").time("time").microseconds / LedgerTally.day }
         }
-        guard let first = try end(""), let last = try end(" DESC") else { return AnySequence([]) }
-        let days = first...max(first, last)
-        return order == .oldestFirst
-            ? AnySequence(days.lazy.map(Optional.some))
-            : AnySequence(days.reversed().lazy.map(Optional.some))
+        guard let first = try end(""), let last = try end(" DESC") else { return nil }
+        return first...max(first, last)
     }
 
     /// The number with which the entries begin that are read from the database.

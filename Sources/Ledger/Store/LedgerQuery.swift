@@ -49,6 +49,10 @@ package struct StoredEntry: Sendable {
         self.json = json
     }
 
-    /// The entry's members, for display. Throws when the bytes are not what this program writes.
-    package func value() throws -> JSONValue { try JSONValue(parsing: json) }
+    /// The entry's members, for display. Throws `LedgerError(.unreadable)` when the bytes are not what this program writes.
+    package func value() throws(LedgerError) -> JSONValue {
+        do { return try JSONValue(parsing: json) } catch {
+            throw .damaged(column: "json", of: "entries", row: "seq \(seq)")
+        }
+    }
 }

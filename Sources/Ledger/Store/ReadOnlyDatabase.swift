@@ -10,7 +10,7 @@ final class ReadOnlyDatabase: Sendable {
     /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
     private let frozen: FileSignature?
 
-    /// Throws `LedgerError`: `.unreadable` when there is none or it may not be read, `.unwritable` when there is no room for the shared
+    /// Throws `LedgerError`: `.unreadable` when there is none, `.denied` when it may not be read, `.unwritable` when there is no room for the shared
     /// memory that a reader needs, too, `.missing` when it was moved or removed, `.foreign` when what is there is none, `.newer` when a
     /// later release wrote it, `.older` when an earlier one did.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
@@ -19,7 +19,7 @@ final class ReadOnlyDatabase: Sendable {
         let file = paths.file
         guard try paths.isThere() else { throw paths.absent }
         guard access(file, R_OK) == 0 else {
-            throw LedgerError(.unreadable, "the ledger cannot be read: \(Presence.denial(file, .last))")
+            throw LedgerError("the ledger cannot be read", reading: file, .last)
         }
         frozen = try Self.isFrozen(paths) ? FileSignature(path: file) : nil
         do {

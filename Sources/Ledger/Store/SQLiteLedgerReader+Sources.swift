@@ -6,11 +6,8 @@ import GRDB
 extension SQLiteLedgerReader {
     func sources(in blocks: [CIDRBlock], since: Instant, limit: Int) throws -> [IPAddress] {
         try database.readLedger { db in
-            let newest = try Row.fetchOne(db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
             let first = since.microseconds / LedgerTally.day
-            guard let newest else { return [] }
-            let last = try TableRow(newest, of: "entries").time("time").microseconds / LedgerTally.day
-            guard last >= first else { return [] }
+            let dayBefore = try db.makeStatement(sql: Self.dayBefore)
             let next = try db.makeStatement(
                 sql: """
                     SELECT source FROM entries WHERE time / 86400000000 = ? AND source IS NOT NULL AND source >= ?
@@ -19,7 +16,8 @@ extension SQLiteLedgerReader {
                     """)
             var known: Set<IPAddress> = []
             var found: [IPAddress] = []
-            for day in (first...last).reversed() {
+            var last = try Int64.fetchOne(dayBefore, arguments: [Int64.max])
+            while let day = last, day >= first {
                 for (low, high) in blocks.map(SourceKey.range) {
                     var start = Data(low)
                     while let key = try Data.fetchOne(next, arguments: [day, start, Data(high)]) {
@@ -31,6 +29,8 @@ extension SQLiteLedgerReader {
                         start = key + [0]
                     }
                 }
+                try Task.checkCancellation()
+                last = try Int64.fetchOne(dayBefore, arguments: [day])
             }
             return found
         }

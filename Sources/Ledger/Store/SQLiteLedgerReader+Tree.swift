@@ -34,7 +34,7 @@ extension SQLiteLedgerReader {
             try Row.fetchAll(db, sql: "SELECT * FROM witnessed ORDER BY name").map { row in
                 let row = TableRow(row, of: "witnessed")
                 return try WitnessedSize(
-                    name: row.text("name"), size: row.int("size"), time: row.time("time"))
+                    name: row.text("name"), size: row.size("size"), time: row.time("time"))
             }
         }
     }
@@ -45,6 +45,19 @@ extension SQLiteLedgerReader {
 
     func segments() throws -> [LedgerSegment] {
         try database.readLedger(Self.segments)
+    }
+
+    /// The one that holds an entry, be it removed by now.
+    func segment(of seq: Int64) throws -> LedgerSegment? {
+        try database.readLedger { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT * FROM segments WHERE first <= ?1 AND last >= ?1 AND \(LedgerSegment.isPossibleRow)
+                    ORDER BY number LIMIT 1
+                    """, arguments: [seq]
+            ).map(LedgerSegment.init(row:))
+        }
     }
 
     static func segments(_ db: Database) throws -> [LedgerSegment] {

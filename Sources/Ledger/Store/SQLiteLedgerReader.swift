@@ -71,10 +71,19 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
         // To parse a statement takes longer than to look into a day that has nothing.
         let statement = try db.makeStatement(sql: sql.text)
         var found: [StoredEntry] = []
-        for day in sql.days {
-            guard found.count < query.limit else { break }
+        func look(_ day: Int64?) throws {
             let arguments = sql.arguments(of: day, limit: query.limit - found.count)
             found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
+        }
+        guard sql.days != nil else {
+            try look(nil)
+            return found
+        }
+        var day = try sql.day(after: nil, query.order, db)
+        while let known = day, found.count < query.limit {
+            try Task.checkCancellation()
+            try look(known)
+            day = try sql.day(after: known, query.order, db)
         }
         return found
     }
@@ -89,9 +98,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             ).map(StoredEntry.init(row:))
         }
         if let stored { return stored }
-        guard let segment = try segments().first(where: { $0.first <= seq && seq <= $0.last }),
-            segment.removalEntry == nil
-        else { return nil }
+        guard let segment = try segment(of: seq), segment.removalEntry == nil else { return nil }
         var found: StoredEntry?
         try forEachEntry(seq..<seq + 1) { seq, json in
             let time = try JSONValue(parsing: json)["time"]?.string.flatMap(Instant.init(rfc3339:))

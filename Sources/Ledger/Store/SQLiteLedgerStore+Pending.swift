@@ -43,7 +43,8 @@ extension SQLiteLedgerStore {
                 sql: """
                     SELECT pending.*, entries.json AS json
                     FROM (
-                      SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND \(which) ORDER BY seq LIMIT ?
+                      SELECT * FROM \(Schema.drops(in: .pending)) AND seq > ? AND seq < \(LedgerLimits.entries)
+                      AND \(which) ORDER BY seq LIMIT ?
                     ) AS pending
                     LEFT JOIN entries ON entries.seq = pending.seq AND entries.seq > \(Schema.lastSealed)
                     ORDER BY pending.seq
@@ -52,19 +53,28 @@ extension SQLiteLedgerStore {
         var bytes = 0
         var last: Int64?
         while bytes < LedgerLimits.pendingBytes, let row = try pending.next() {
-            let record = try DropRecord(row: row)
-            last = record.seq
-            let stored = try TableRow(row, of: "entries").bytesOrNull("json")
-            // What its sender has renamed, or what is held, may have a sealed entry. A file of those that cannot be read holds up no
-            // other drop.
-            guard let entry = stored ?? (try? self.entry(record.seq, db)) else { continue }
-            let drop = PendingDrop(
-                record: record, entry: entry,
-                body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
+            last = try TableRow(row, of: "drops").seq("seq")
+            guard let drop = try pendingDrop(row, db) else { continue }
             bytes += drop.body?.count ?? 0
             drops.append(drop)
         }
         return (drops, last)
+    }
+
+    /// nil where its entry cannot be read, or the row has a value that no gate writes: a verification tells of it, and it holds up no
+    /// other drop.
+    private func pendingDrop(_ row: Row, _ db: Database) throws -> PendingDrop? {
+        do {
+            let record = try DropRecord(row: row)
+            let stored = try TableRow(row, of: "entries").bytesOrNull("json")
+            // What its sender has renamed, or what is held, may have a sealed entry.
+            guard let entry = stored ?? (try? self.entry(record.seq, db)) else { return nil }
+            return PendingDrop(
+                record: record, entry: entry,
+                body: record.incoming == nil ? try db.body(seq: record.seq) : nil)
+        } catch is LedgerError {
+            return nil
+        }
     }
 }
 

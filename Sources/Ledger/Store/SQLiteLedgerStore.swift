@@ -55,9 +55,9 @@ final class SQLiteLedgerStore: LedgerStore {
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
-        } catch let error as LedgerError {
-            throw error
         } catch {
+            let error = LedgerError.ofDamage(error)
+            if let known = error as? LedgerError { throw known }
             throw LedgerError(.unwritable, "cannot open the ledger \(path)", of: error, in: paths.directory)
         }
     }
@@ -244,11 +244,11 @@ final class SQLiteLedgerStore: LedgerStore {
             try Row.fetchAll(
                 db,
                 sql: "SELECT * FROM \(Schema.drops(in: .withdrawn)) AND incoming IS NOT NULL ORDER BY seq"
-            ).map(DropRecord.init(row:)).compactMap { record in
-                guard let entry = try unsealedEntry(record.seq, db) ?? (try? self.entry(record.seq, db))
-                else {
-                    return nil
-                }
+            ).compactMap { row in
+                // As of `pendingDrop`.
+                guard let record = try? DropRecord(row: row),
+                    let entry = try unsealedEntry(record.seq, db) ?? (try? self.entry(record.seq, db))
+                else { return nil }
                 return (record: record, entry: entry)
             }
         }

@@ -102,7 +102,9 @@ enum SegmentFile {
         _ path: String, from line: Int64 = 0, _ body: (Int64, UnsafeRawBufferPointer) throws -> Bool
     ) throws {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw LedgerError(.unreadable, Presence.denial(path, .last)) }
+        guard descriptor >= 0 else {
+            throw LedgerError("sealed entries cannot be read", reading: path, .last)
+        }
         var number: Int64
         do throws(SystemError) { number = try SegmentMember.seek(descriptor, to: line) } catch {
             close(descriptor)
@@ -152,7 +154,9 @@ enum SegmentFile {
     /// The lines with which members begin, from 0 on. Behind the last one there may be nothing.
     static func starts(_ path: String) throws -> [Int64] {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw LedgerError(.unreadable, Presence.denial(path, .last)) }
+        guard descriptor >= 0 else {
+            throw LedgerError("sealed entries cannot be read", reading: path, .last)
+        }
         defer { close(descriptor) }
         do throws(SystemError) { return try SegmentMember.starts(descriptor).map(\.line) } catch {
             throw failure("read", path, error)

@@ -21,6 +21,13 @@ struct TableRow {
     func time(_ column: String) throws(LedgerError) -> Instant { try present(timeOrNull(column), column) }
     func bytes(_ column: String) throws(LedgerError) -> [UInt8] { try present(bytesOrNull(column), column) }
 
+    /// How many entries there are of something.
+    func size(_ column: String) throws(LedgerError) -> Int64 {
+        let size = try int(column)
+        guard (0...LedgerLimits.entries).contains(size) else { throw damage(column) }
+        return size
+    }
+
     /// The number of an entry.
     func seq(_ column: String) throws(LedgerError) -> Int64 {
         let seq = try int(column)
@@ -93,7 +100,11 @@ extension LedgerError {
 
     /// - Parameter row: its key, `seq 7`; nil where nobody knows it.
     static func damaged(column: String, of table: String, row: String?) -> LedgerError {
+        .damaged(misfit(column: column, of: table, row: row))
+    }
+
+    static func misfit(column: String, of table: String, row: String?) -> String {
         let place = row.map { " (\($0))" } ?? ""
-        return .damaged("column \(column) of table \(table) has a value that it cannot have\(place)")
+        return "column \(column) of table \(table) has a value that it cannot have\(place)"
     }
 }

@@ -81,7 +81,7 @@ extension PolicyArchive {
         guard try isThere(directory) else { return [] }
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-            throw unreadable(Presence.denial(directory, SystemError(of: error) ?? SystemError(EIO)))
+            throw LedgerError(Self.unreadable, reading: directory, SystemError(of: error) ?? SystemError(EIO))
         }
         var damage: [KeptLists.Damage] = []
         for name in names.sorted() {
@@ -95,7 +95,7 @@ extension PolicyArchive {
                 what = "it was altered"
             } catch {
                 if case .system(let error) = error, [EACCES, EPERM].contains(error.code) {
-                    throw unreadable(Presence.denial(path, error))
+                    throw LedgerError(Self.unreadable, reading: path, error)
                 }
                 what = "\(error)"
             }
@@ -127,12 +127,12 @@ extension PolicyArchive {
     }
 
     private func isThere(_ path: String) throws(LedgerError) -> Bool {
-        do throws(FileError) { return try Presence.check(path) } catch { throw unreadable(error.message) }
+        do throws(FileError) { return try Presence.check(path) } catch {
+            throw LedgerError(Self.unreadable, error)
+        }
     }
 
-    private func unreadable(_ why: String) -> LedgerError {
-        LedgerError(.unreadable, "the source lists that are kept cannot be read: \(why)")
-    }
+    private static let unreadable = "the source lists that are kept cannot be read"
 }
 
 extension KeptLists.Damage {

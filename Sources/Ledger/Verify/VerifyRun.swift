@@ -36,6 +36,7 @@ struct VerifyRun {
             }
         }
         self.setBacks = setBacks
+        faults += try RowCheck.faults(db)
         lists = PolicyArchive(directory: verifier.paths.policies)
         add(faults)
     }
@@ -246,10 +247,10 @@ struct VerifyRun {
         do throws(FileError) {
             guard try Presence.check(path) else { return false }
         } catch {
-            throw LedgerError(.unreadable, "sealed entries cannot be read: \(error)")
+            throw LedgerError("sealed entries cannot be read", error)
         }
         guard access(path, R_OK) == 0 else {
-            throw LedgerError(.unreadable, "sealed entries cannot be read: \(Presence.denial(path, .last))")
+            throw LedgerError("sealed entries cannot be read", reading: path, .last)
         }
         return true
     }
