@@ -93,8 +93,12 @@ package struct AccountStore: Sendable {
         }
     }
 
+    /// Where their directory is none, or may not be used, nobody knows which accounts there are: that is told instead.
     private func missing(_ name: String) -> AccountError {
-        AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
+        do throws(AccountError) { _ = try files() } catch {
+            if error.code == .unusable { return error }
+        }
+        return AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
     }
 
     /// Of what was to be done in the directory.
@@ -129,6 +133,8 @@ package struct AccountStore: Sendable {
         package let closes: Bool?
         /// It is a link that leads to nothing: there is no such account.
         package var isAbsent = false
+        /// This process may not read it.
+        package var isDenied = false
 
         /// What is wrong with it; the last one says so where it closes its account.
         package var problems: [SettingsProblem] {
@@ -165,8 +171,9 @@ package struct AccountStore: Sendable {
             mode = file.mode
             bytes = try file.contents(limit: AccountFile.maximumSize)
         } catch {
-            var bad = problem(error.description)
+            var bad = problem(Self.words(error, path))
             bad.isAbsent = (try? Presence.check(path)) == false
+            bad.isDenied = Self.isDenial(error)
             throw bad
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -180,6 +187,17 @@ package struct AccountStore: Sendable {
                 "everybody can read the hash of its password: chmod 600 \(path)", closes: account.disabled)
         }
         return account
+    }
+
+    private static func isDenial(_ failure: SmallFile.Failure) -> Bool {
+        if case .system(let error) = failure { error.isDenial } else { false }
+    }
+
+    /// What may not be read is told with what lets this process in.
+    private static func words(_ failure: SmallFile.Failure, _ path: String) -> String {
+        guard isDenial(failure) else { return failure.description }
+        let text = "permission denied: \(SystemUser.own) may not read it"
+        return Presence.remedy(path).map { "\(text): \($0)" } ?? text
     }
 
     private func write(_ account: Account, replacing: Bool) throws(AccountError) {

@@ -1,4 +1,5 @@
 // What is wrong with a file, as a value.
+import Glibc
 
 /// Why a file could not be used, worded for the end of "FILE …".
 package struct FileError: Error, Sendable, CustomStringConvertible {
@@ -24,11 +25,11 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     }
 
     /// What is root's and is to be the gate's to read.
-    init(ofRoots path: String, giveTo home: String) {
+    init(ofRoots path: String, giveTo user: uid_t) {
         self.init(
             message:
                 "permission denied: \(SystemUser.own) may not read \(path): it belongs to root; give it to the gate's user "
-                + "(chown --reference=\(home) \(path))", saysFix: true, isDenial: true)
+                + "(\(Presence.handover(path, to: user)))", saysFix: true, isDenial: true)
     }
 
     private init(message: String, saysFix: Bool, isDenial: Bool) {

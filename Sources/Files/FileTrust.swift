@@ -43,9 +43,9 @@ package enum FileTrust {
                 rights.filter { $0.value & permissions != 0 && ![0, own].contains($0.key) }.keys.min()
             }
             if let user = first(list.users, but: judge.user) {
-                return ("the user \(user)", "setfacl -x u:\(user)")
+                return (FileTrust.user(user), "setfacl -x u:\(user)")
             }
-            return first(list.groups, but: judge.group).map { ("the group \($0)", "setfacl -x g:\($0)") }
+            return first(list.groups, but: judge.group).map { (FileTrust.group($0), "setfacl -x g:\($0)") }
         }
     }
 
@@ -120,7 +120,7 @@ package enum FileTrust {
                 return ("can be read by \(other.name)\(byList)", other.fix)
             }
             return facts.groupBits != 0 && ![0, judge.group].contains(facts.group)
-                ? ("can be read by the group \(facts.group), which is not the gate's \(mode)", "chmod 600")
+                ? ("can be read by \(group(facts.group)), which is not the gate's \(mode)", "chmod 600")
                 : nil
         }
     }
@@ -130,13 +130,22 @@ package enum FileTrust {
     )
     private static let byList = ", by its access control list"
 
+    /// By their names, where the system knows one.
+    private static func user(_ number: uid_t) -> String {
+        "the user \(SystemUser.name(of: number) ?? "\(number)")"
+    }
+
+    private static func group(_ number: gid_t) -> String {
+        "the group \(SystemGroup.name(of: number) ?? "\(number)")"
+    }
+
     static func fault(_ facts: Facts, _ judge: Judge) -> (what: String, fix: String)? {
         // In a directory with the sticky bit nobody can take away or replace what is another's (/tmp).
         let isSticky = facts.mode & S_IFMT == S_IFDIR && facts.mode & S_ISVTX != 0
         if facts.mode & 0o002 != 0, !isSticky { return ("can be written by everybody", "chmod o-w") }
         guard judge.user != 0 else { return nil }
         guard [0, judge.user].contains(facts.owner) else {
-            return ("belongs to the user \(facts.owner), who is neither root nor the gate's", "chown root")
+            return ("belongs to \(user(facts.owner)), who is neither root nor the gate's", "chown root")
         }
         if isSticky { return nil }
         if facts.isListUnknown { return unknownList }
@@ -144,7 +153,7 @@ package enum FileTrust {
             return ("can be written by \(other.name)\(byList)", other.fix)
         }
         if facts.groupBits & 0o2 != 0, ![0, judge.group].contains(facts.group) {
-            return ("can be written by the group \(facts.group), which is not the gate's", "chmod g-w")
+            return ("can be written by \(group(facts.group)), which is not the gate's", "chmod g-w")
         }
         return nil
     }

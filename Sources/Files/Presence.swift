@@ -1,5 +1,6 @@
 // Whether a file is there. "Not there" and "may not be looked at" are two answers: stat(2) fails with EACCES for what lies in
 // a directory that this process may not enter.
+import CShims
 package import Glibc
 
 package enum Presence {
@@ -37,6 +38,12 @@ package enum Presence {
         }
     }
 
+    /// Whether an access control list says who may use what a path leads to (acl(5)), and not its mode alone.
+    package static func hasAccessList(_ path: String) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        return dropgate_getxattr(path, AccessList.attribute, &bytes, bytes.count) > 0 || errno == ERANGE
+    }
+
     /// Who owns what a path leads to; nil where that cannot be seen.
     package static func owner(of path: String) -> uid_t? {
         var status = stat()
@@ -63,19 +70,39 @@ package enum Presence {
     }
 
     /// What lets somebody in where this process was refused: "run this as its owner (sudo -u dropgate), or join the group audit". nil
-    /// where that cannot be seen.
+    /// where that cannot be seen. Nobody is told to run the gate as root.
     /// - Parameter action: as of `denial`.
     package static func remedy(_ path: String, to action: String = "read") -> String? {
         guard let (place, status) = closed(path) else { return nil }
         let kind = status.st_mode & S_IFMT
         if status.st_uid == geteuid() { return opening(place, kind, to: action) }
         if let gift = gift(place, kind, of: status.st_uid) { return gift }
+        if status.st_uid == 0 { return ofRoots(place == path ? "it" : place, status, to: action) }
         let owner = SystemUser.name(of: status.st_uid) ?? "#\(status.st_uid)"
-        var text = "run this as its owner (sudo -u \(owner))"
-        if action == "read", status.st_gid != 0, status.st_mode & (kind == S_IFDIR ? 0o010 : 0o040) != 0 {
-            text += ", or join the group \(SystemGroup.name(of: status.st_gid) ?? "#\(status.st_gid)")"
+        let text = "run this as its owner (sudo -u \(owner))"
+        guard action == "read", let group = readers(status) else { return text }
+        return "\(text), or join the group \(group)"
+    }
+
+    /// The group, which is not root's, that may read a file or go through a directory; nil where none may.
+    private static func readers(_ status: stat) -> String? {
+        let right: mode_t = status.st_mode & S_IFMT == S_IFDIR ? 0o010 : 0o040
+        guard status.st_gid != 0, status.st_mode & right != 0 else { return nil }
+        return SystemGroup.name(of: status.st_gid) ?? "#\(status.st_gid)"
+    }
+
+    /// Of what is root's, and is to stay so: settings, lists and accounts, or a key that other programs use, too.
+    /// - Parameter what: it, or the directory that leads to it.
+    private static func ofRoots(_ what: String, _ status: stat, to action: String) -> String {
+        switch action {
+        case "read":
+            if let group = readers(status) { return "join the group \(group), or run this as a user of it" }
+            let rights = status.st_mode & S_IFMT == S_IFDIR ? "g+rx" : "g+r"
+            return
+                "the gate's user must be able to read \(what): as root, chgrp \(what) to a group of that user, and chmod \(rights) \(what)"
+        case "write": return "run this as root, unless it is the gate: that needs a place of its own user's"
+        default: return "run this as root"
         }
-        return text
     }
 
     /// Of what is this process's own and closed by its mode; nil where something else keeps it out.
@@ -92,10 +119,16 @@ package enum Presence {
             let home = Paths.above(place).first(where: { Self.owner(of: $0).map { $0 != 0 } ?? false }),
             let user = Self.owner(of: home)
         else { return nil }
-        let chown = kind == S_IFDIR ? "chown -R" : "chown"
         return
             "it belongs to root; give it to \(SystemUser.name(of: user) ?? "#\(user)"), whose directory it lies in "
-            + "(\(chown) --reference=\(home) \(place))"
+            + "(\(handover(place, to: user)))"
+    }
+
+    /// The command by which something gets the owner that it is to have: "chown -R dropgate /x/y". The group stays as it is: that of the
+    /// directory above may have been let in to the ledger alone, and would get patients' files and keys with it.
+    package static func handover(_ path: String, to user: uid_t) -> String {
+        let name = SystemUser.name(of: user) ?? "\(user)"
+        return "chown \(isDirectory(path) ? "-R " : "")\(name) \(path)"
     }
 
     /// What to say of a file that this process may not read because it is root's, and that is to be the gate's; nil for any other.
@@ -104,7 +137,7 @@ package enum Presence {
         guard barrier(path) == path, owner(of: path) == 0, let user = owner(of: home), user != 0,
             !isDirectory(path)
         else { return nil }
-        return FileError(ofRoots: path, giveTo: home)
+        return FileError(ofRoots: path, giveTo: user)
     }
 
     /// The first directory on the way that this process may not enter; else the file itself, or the last directory that is there.

@@ -15,6 +15,27 @@ package enum SystemUser {
         else { return nil }
         return String(cString: name)
     }
+
+    /// All groups of a user, its own one among them; none where the system knows no such user.
+    package static func groups(of user: uid_t) -> Set<gid_t> {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 16384)
+        guard getpwuid_r(user, &entry, &buffer, buffer.count, &found) == 0, found != nil,
+            let name = entry.pw_name
+        else { return [] }
+        // The name lies in it.
+        defer { withExtendedLifetime(buffer) {} }
+        // With too little room it says how many there are (getgrouplist(3)).
+        var count: Int32 = 64
+        for _ in 0..<2 {
+            var groups = [gid_t](repeating: 0, count: Int(count))
+            if getgrouplist(name, entry.pw_gid, &groups, &count) >= 0 {
+                return Set(groups.prefix(Int(count)))
+            }
+        }
+        return [entry.pw_gid]
+    }
 }
 
 package enum SystemGroup {

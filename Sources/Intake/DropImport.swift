@@ -105,6 +105,7 @@ extension Intake {
     /// kept already is `.duplicate` if it was pulled from that gate, else `.own`, and nothing changes. `.pending` for one that is to be released already, or when another import is
     /// at it. When it throws, the fetched file stays where it is. What is known here is compared with what the other gate has under the
     /// id before that file is looked at: `.malformed` where it is another one, `.incomplete` where the file is not whole, or not there.
+    /// `.badPath` where this drop has no place, with a time where it is for now; another one may have one.
     /// - Parameter facts: who takes it over and why, for the entry.
     package func importDrop(
         _ drop: PulledDrop, by facts: [String: JSONValue] = [:]
@@ -155,13 +156,13 @@ extension Intake {
     private func takeOver(
         _ drop: PulledDrop, _ facts: [String: JSONValue]
     ) async throws(IntakeError) -> DropOutcome {
-        try await verify(drop)
+        // Before its file is looked at: where it has no place, nothing need be fetched for it.
         let readyPath = try reserve(drop)
         var attempt = drop.attempt(readyPath: readyPath)
         attempt.detail.merge(facts) { known, _ in known }
         let entry: AppendedEntry
         do {
-            entry = try await append(attempt, drop.registration(readyPath: readyPath))
+            entry = try await appendVerified(drop, attempt, readyPath)
         } catch {
             staging.ready.cancelReservation(readyPath)
             throw error
@@ -207,14 +208,22 @@ extension Intake {
             seq: known.seq)
     }
 
+    private func appendVerified(
+        _ drop: PulledDrop, _ attempt: Attempt, _ readyPath: String
+    ) async throws(IntakeError) -> AppendedEntry {
+        try await verify(drop)
+        return try await append(attempt, drop.registration(readyPath: readyPath))
+    }
+
     private func reserve(_ drop: PulledDrop) throws(IntakeError) -> String {
         do throws(StagingError) {
             return try staging.ready.reserve(drop.readyPath)
         } catch {
-            // Another drop may have a place. What else is wrong is wrong for all of them.
             let isItsName = [.badPath, .exists].contains(error.code)
+            // Where `ready/` itself can be looked into, what is wrong with its directories is no other account's matter.
+            let isItsOwn = isItsName || error.code != .full && (try? staging.ready.isOccupied("x")) != nil
             throw IntakeError(
-                isItsName ? .badPath : .stagingFull, "no place for \(drop.readyPath): \(error)",
+                isItsOwn ? .badPath : .stagingFull, "no place for \(drop.readyPath): \(error)",
                 retryAfter: isItsName ? nil : 30)
         }
     }

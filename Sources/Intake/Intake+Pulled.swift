@@ -123,8 +123,8 @@ extension Intake {
         // A later fetch of it may have begun anew, and have been cut off. Before its box is locked: this may take long.
         let damage = await imports.runToEnd { self.damage(ofHeld: receipt) }
         if let damage { return try holdOn(id, damage, isDecision: attempt != nil) }
-        let box: SenderBox?
-        do { box = try boxOfPulled(id) } catch { throw IntakeError.unreadable(error) }
+        let (box, obstacle) = try openBox(ofPulled: id)
+        if let obstacle { return try boxless(id, obstacle, isDecision: attempt != nil) }
         if let box {
             // From the moment on in which it may be released, its sender here could take it back.
             return try await box.lock.with(.shared) { () async throws(IntakeError) -> DropStanding in
@@ -143,6 +143,30 @@ extension Intake {
         health.set(problem: "release", of: id, message: damage.description)
         logger.error("\(damage)")
         return .held
+    }
+
+    /// As `boxOfPulled`, or what keeps it from being opened.
+    private func openBox(
+        ofPulled id: String
+    ) throws(IntakeError) -> (box: SenderBox?, obstacle: StagingError?) {
+        do {
+            return (try boxOfPulled(id), nil)
+        } catch let error as StagingError {
+            return (nil, error)
+        } catch {
+            throw IntakeError.unreadable(error)
+        }
+    }
+
+    /// The box of a held drop's account cannot be opened, which is no other drop's matter; the health tells of it. The next pull tries
+    /// it again.
+    private func boxless(
+        _ id: String, _ error: StagingError, isDecision: Bool
+    ) throws(IntakeError) -> DropStanding {
+        guard !isDecision else {
+            throw IntakeError(.stagingFull, "drop \(id) cannot be released now: \(error)", retryAfter: 30)
+        }
+        return .pending
     }
 
     /// The drop is in hand, and held.

@@ -70,7 +70,7 @@ extension Intake {
             guard let self, !isClosed.load(ordering: .acquiring) else { return }
             flushFlood()
             tryLedger()
-            tryPlaces()
+            tryPlacesInTime()
             flushEverySecond()
         }
     }

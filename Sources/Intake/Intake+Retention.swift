@@ -8,7 +8,8 @@ import Staging
 import Synchronization
 
 extension Intake {
-    /// One round over staging. Throws what failed; the next round tries it again.
+    /// One round over staging. What fails keeps nothing else from its turn; throws the first of it at the end, and the next round tries
+    /// it again.
     /// - Parameter removesOld: whether the clock is believed when it says that the time of something is over.
     package func sweepStaging(removesOld: Bool = true) async throws {
         try await StagingSweep(intake: self, removesOld: removesOld).run()
@@ -20,16 +21,19 @@ private struct StagingSweep {
     let removesOld: Bool
 
     func run() async throws {
-        try await quarantineInterruptedUploads()
-        try await TakenSweep(intake: intake).run()
-        try intake.lookForForgottenPulls()
-        try staging.ready.removeEmptyBatches()
+        var failure = FirstFailure()
+        await failure.attempt { try await quarantineInterruptedUploads() }
+        await failure.attempt { try await TakenSweep(intake: intake).run() }
+        await failure.attempt { try intake.lookForForgottenPulls() }
+        await failure.attempt { try staging.ready.removeEmptyBatches() }
         if removesOld {
-            try await removeAcknowledged()
-            try await removeOldReceipts()
+            await failure.attempt { try await removeAcknowledged() }
+            await failure.attempt { try await removeOldReceipts() }
         }
-        try removeOldQuarantine()
-        try await intake.putAwayWithdrawn()
+        await failure.attempt { try removeOldEvents() }
+        await failure.attempt { try removeOldUploads() }
+        await failure.attempt { try await intake.putAwayWithdrawn() }
+        try failure.rethrow()
     }
 
     private var retention: RetentionPeriods { intake.configuration.retention }
@@ -38,15 +42,21 @@ private struct StagingSweep {
     // MARK: Interrupted uploads
 
     private func quarantineInterruptedUploads() async throws {
+        var failure = FirstFailure()
         for account in try staging.uploads.names()
         where try staging.uploads.status(account)?.isDirectory == true {
-            let partials = try PartialStore(incoming: staging.uploads(of: account).path)
-            guard try !partials.parts.names().isEmpty else { continue }
-            let box = try intake.box(of: account)
-            // Nobody renames, removes or opens one of them meanwhile.
-            try await box.lock.with(.exclusive) { try await sweep(box) }
+            await failure.attempt { try await quarantineInterruptedUploads(of: account) }
         }
         intake.boxes.forget(unusedFor: Self.idle)
+        try failure.rethrow()
+    }
+
+    private func quarantineInterruptedUploads(of account: String) async throws {
+        let partials = try PartialStore(incoming: staging.uploads(of: account).path)
+        guard try !partials.parts.names().isEmpty else { return }
+        let box = try intake.box(of: account)
+        // Nobody renames, removes or opens one of them meanwhile.
+        try await box.lock.with(.exclusive) { try await sweep(box) }
     }
 
     /// How long the names of an account that nobody uses stay in memory.
@@ -208,19 +218,29 @@ private struct StagingSweep {
         }
     }
 
-    private func removeOldQuarantine() throws {
-        for drop in try staging.dismissedEvents() { intake.remove(held: drop) }
-        guard removesOld, let age = retention.quarantined else { return }
-        if let accounts = try staging.quarantine.existing(StagingLayout.sftp) {
-            for account in try accounts.names() {
+    private func removeOldUploads() throws {
+        guard removesOld, let age = retention.quarantined,
+            let accounts = try staging.quarantine.existing(StagingLayout.sftp)
+        else { return }
+        var failure = FirstFailure()
+        for account in try accounts.names() {
+            do {
                 let drops = try accounts.subdirectory(account)
-                for name in try old(drops, keptFor: age) {
+                try forEachOld(in: drops, keptFor: age) { name in
                     let drop = try drops.subdirectory(name)
                     for file in try drop.names() { try drop.remove(file) }
                     try drops.removeDirectory(name)
                 }
+            } catch {
+                failure.note(error)
             }
         }
+        try failure.rethrow()
+    }
+
+    private func removeOldEvents() throws {
+        for drop in try staging.dismissedEvents() { intake.remove(held: drop) }
+        guard removesOld, let age = retention.quarantined else { return }
         let limit = intake.now - age
         for event in try staging.quarantinedEvents() {
             guard let received = Instant(rfc3339: event.received), received < limit else { continue }
@@ -228,17 +248,26 @@ private struct StagingSweep {
         }
         // What has no receipt that can be read.
         if let events = try staging.quarantine.existing(StagingLayout.webhook) {
-            for drop in try old(events, keptFor: age) { intake.remove(held: drop) }
+            try forEachOld(in: events, keptFor: age) { _ = intake.remove(held: $0) }
         }
     }
 
-    /// Each drop has a directory; its receipt, written last, tells its age.
-    private func old(_ drops: Directory, keptFor age: Duration) throws -> [String] {
+    /// Each drop has a directory; its receipt, written last, tells its age. One that fails keeps no other from its turn; throws the first
+    /// failure at the end.
+    private func forEachOld(
+        in drops: Directory, keptFor age: Duration, _ body: (_ name: String) throws -> Void
+    ) throws {
         let limit = (intake.now - age).microseconds / 1_000_000
-        return try drops.names().filter { name in
-            // Without a receipt a crash has come between.
-            let written = try drops.subdirectory(name).status(Self.receiptName) ?? drops.status(name)
-            return written.map { $0.modified < limit } ?? false
+        var failure = FirstFailure()
+        for name in try drops.names() {
+            do {
+                // Without a receipt a crash has come between.
+                let written = try drops.subdirectory(name).status(Self.receiptName) ?? drops.status(name)
+                if let written, written.modified < limit { try body(name) }
+            } catch {
+                failure.note(error)
+            }
         }
+        try failure.rethrow()
     }
 }

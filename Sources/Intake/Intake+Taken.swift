@@ -23,19 +23,21 @@ struct TakenSweep {
 
     private var staging: StagingArea { intake.staging }
 
-    /// One round. A drop of which it cannot be told keeps no other from its turn; throws the first such error at the end.
+    /// One round. A drop of which it cannot be told, or an account whose directories cannot be opened, keeps no other from its turn;
+    /// throws the first such error at the end.
     func run() async throws {
         var unknown: (any Error)?
         var cursors = intake.takenCursors.withLock { $0 }
         defer { intake.takenCursors.withLock { $0 = cursors } }
         try await forEachPage(of: .released, &cursors.released, most: mostLooks) { drops in
-            try await take(
-                drops.filter { drop in
-                    do { return try isTaken(drop) } catch {
-                        unknown = unknown ?? error
-                        return false
-                    }
-                })
+            let gone = drops.filter { drop in
+                do { return try isTaken(drop) } catch {
+                    unknown = unknown ?? error
+                    return false
+                }
+            }
+            let failure = try await take(gone)
+            unknown = unknown ?? failure
         }
         // A consumer puts back what it has just taken. Those that were taken stay for months, and all of them in turn are the
         // work of hours.
@@ -67,14 +69,25 @@ struct TakenSweep {
         }
     }
 
-    private func take(_ gone: [DropRecord]) async throws {
+    /// Throws what the ledger throws.
+    /// - Returns: the first failure of an account, whose drops are looked at again in a later round.
+    private func take(_ gone: [DropRecord]) async throws -> (any Error)? {
+        var failure: (any Error)?
         for (account, drops) in Dictionary(
             grouping: gone, by: { StagingLayout.account(ofReady: $0.readyPath) })
         {
-            guard let account, try staging.uploads.status(account)?.isDirectory == true else {
-                try await mark(drops)
-                continue
+            do {
+                try await take(drops, of: account)
+            } catch let error as StagingError {
+                failure = failure ?? error
             }
+        }
+        return failure
+    }
+
+    private func take(_ drops: [DropRecord], of account: String?) async throws {
+        // Where something else than a directory lies in the place of the account's, it has one that is to be put back.
+        if let account, try staging.uploads.status(account) != nil {
             // Its sender may be renaming it, or taking it back, this very moment.
             try await intake.box(of: account).lock.with(.exclusive) {
                 try await mark(
@@ -85,6 +98,8 @@ struct TakenSweep {
                         return try isTaken(now)
                     })
             }
+        } else {
+            try await mark(drops)
         }
     }
 

@@ -94,7 +94,11 @@ package final class Intake: Sendable {
     private let settling = BlockingExecutor(label: "intake.settling", width: 2)
     let boxes = SenderBoxes()
     /// Accounts whose uploads had no place in staging last.
-    let unplaced = Mutex<Set<String>>([])
+    let unplaced = Mutex(UnplacedAccounts())
+    /// Looks whether they have one again.
+    let places = SideTask(label: "intake.places")
+    /// Accounts of which it is not known yet whether a crash left something in their `claimed/`.
+    let unrecovered = Mutex<Set<String>>([])
     let uploadSpace: UploadSpace
     let settler: Settler
     /// Of drops that were pulled.

@@ -4,6 +4,7 @@ import Admission
 import Ledger
 import Logging
 import Staging
+import Synchronization
 import TLS
 
 /// What became of an accepted file.
@@ -108,24 +109,41 @@ extension Intake {
         return failures
     }
 
-    /// A file was taken back for its sender and the change did not reach the ledger: it goes back.
+    /// A file was taken back for its sender and the change did not reach the ledger: it goes back. An account whose directories cannot be
+    /// opened keeps no other one, and no gate, from its turn.
     private func recoverClaims() throws {
-        for account in try staging.uploads.names()
-        where try staging.uploads.status(account)?.isDirectory == true {
-            let files = try PartialStore(incoming: staging.uploads(of: account).path)
-            for drop in try files.claimed.names() {
-                guard DropID.isValid(drop), let record = try store.drop(id: drop),
-                    [.released, .taken, .acknowledged, .forgotten].contains(record.state)
-                else { continue }
-                do throws(StagingError) {
-                    try staging.ready.putBack(
-                        StagedFile(drop, in: files.claimed), to: record.readyPath)
-                } catch {
-                    health.set(
-                        problem: "release", of: drop,
-                        message: "drop \(drop) could not be put back into ready/: \(error)")
-                    logger.error("drop \(drop) could not be put back into ready/: \(error)")
-                }
+        for account in try staging.uploads.names() {
+            // Receipts are written beside the accounts' directories.
+            guard try staging.uploads.status(account)?.isRegular == false else { continue }
+            do {
+                try recoverClaims(PartialStore(incoming: staging.uploads(of: account).path))
+            } catch let error as StagingError {
+                unrecovered.withLock { _ = $0.insert(account) }
+                hasNoPlace(account, error)
+            }
+        }
+    }
+
+    /// Of an account whose directories could not be opened at the start, before anything else is done with them. Until then no file of
+    /// its drops counts as taken (`TakenSweep`).
+    func recoverLeftClaims(of account: String, _ files: PartialStore) throws {
+        guard unrecovered.withLock({ $0.contains(account) }) else { return }
+        try recoverClaims(files)
+        unrecovered.withLock { _ = $0.remove(account) }
+    }
+
+    private func recoverClaims(_ files: PartialStore) throws {
+        for drop in try files.claimed.names() {
+            guard DropID.isValid(drop), let record = try store.drop(id: drop),
+                [.released, .taken, .acknowledged, .forgotten].contains(record.state)
+            else { continue }
+            do throws(StagingError) {
+                try staging.ready.putBack(StagedFile(drop, in: files.claimed), to: record.readyPath)
+            } catch {
+                health.set(
+                    problem: "release", of: drop,
+                    message: "drop \(drop) could not be put back into ready/: \(error)")
+                logger.error("drop \(drop) could not be put back into ready/: \(error)")
             }
         }
     }
@@ -184,6 +202,8 @@ extension Intake {
             if try store.body(seq: record.seq) != nil {
                 return failed(record, StagingError(.notFound, "its file is gone, and is written again"))
             }
+            // Throws where its directory is gone, too: that may have been moved, and comes back with the file in it.
+            if let incoming = record.incoming { _ = try staging.file(incoming) }
         } catch {
             health.set(
                 problem: "release", of: record.id,

@@ -68,6 +68,8 @@ extension ManagementError {
         // Another program, or another ledger, has to be put there.
         case .newer, .foreign: .configuration
         case .locked, .busy: .unavailable
+        // Who may read it is set right by a person, as of any file.
+        case .denied: .configuration
         case .unreadable, .unwritable, .older: .internalError
         }
     }

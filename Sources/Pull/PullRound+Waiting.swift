@@ -32,7 +32,8 @@ extension PullRound {
     /// What became of a drop that was handed over.
     private enum Handover: Sendable {
         case taken(DropOutcome.Status)
-        case refused(String)
+        /// With a time where it has no place for now, and may have one later.
+        case refused(IntakeError)
         /// What lies here of it is not all of it.
         case notWhole(String)
     }
@@ -51,9 +52,9 @@ extension PullRound {
                 guard !Task.isCancelled else { return }
                 progress(Int64(waiting.count - rest.count), Int64(waiting.count))
                 rest = rest.dropFirst()
-                guard let drop = try await offer(id, standing, from: peer, directory, &summary) else {
-                    continue
-                }
+                // Once a drop had no place, others are first asked for theirs: fetched in vain, many would fill the disk.
+                let place = summary.unplaced == 0 ? directory : nil
+                guard let drop = try await offer(id, standing, from: peer, place, &summary) else { continue }
                 batch.append(drop)
                 bytes += drop.bytes ?? 0
                 if bytes >= Self.mostBytesAtOnce { break }
@@ -76,8 +77,9 @@ extension PullRound {
     }
 
     /// What is to be taken over of a drop; nil: nothing, and the summary says why.
+    /// - Parameter directory: where it is fetched to; nil: it is not fetched now.
     private func offer(
-        _ id: String, _ standing: DropStanding, from peer: RemoteGate.Peer, _ directory: Directory,
+        _ id: String, _ standing: DropStanding, from peer: RemoteGate.Peer, _ directory: Directory?,
         _ summary: inout PullSummary
     ) async throws -> Offered? {
         switch standing {
@@ -93,9 +95,11 @@ extension PullRound {
             // Refused before it is fetched.
             _ = try PulledDrop(single, origin: place, hostKey: peer.hostKey, peer: peer.ip)
             let drop = try FetchedDrop(single, origin: place, hostKey: peer.hostKey, peer: peer.ip)
-            let isNew = standing == .unknown
-            if isNew { try await fetch(receipt, into: directory) }
-            return Offered(receipt: receipt, drop: drop, standing: standing, isFetched: isNew)
+            guard standing == .unknown, let directory else {
+                return Offered(receipt: receipt, drop: drop, standing: standing, isFetched: false)
+            }
+            try await fetch(receipt, into: directory)
+            return Offered(receipt: receipt, drop: drop, standing: standing, isFetched: true)
         }
     }
 
@@ -210,7 +214,7 @@ extension PullRound {
             } catch let error as IntakeError where error.code == .incomplete {
                 handover = .notWhole("\(error)")
             } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
-                handover = .refused("\(error)")
+                handover = .refused(error)
             }
             return handover
         }
@@ -221,8 +225,12 @@ extension PullRound {
         _ drop: Offered, _ handover: Handover, _ summary: inout PullSummary
     ) async throws -> Decision? {
         switch handover {
-        case .refused(let why), .notWhole(let why):
+        case .notWhole(let why):
             summary.failures.append((drop.id, why))
+            return nil
+        case .refused(let error):
+            summary.failures.append((drop.id, "\(error)"))
+            if error.retryAfter != nil { summary.unplaced += 1 }
             return nil
         case .taken(.pending):
             fail(drop.id, .pending, &summary)

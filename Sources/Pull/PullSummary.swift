@@ -17,6 +17,8 @@ package struct PullSummary: Sendable {
     /// Not looked at: a round has an end, whatever the other gate lists.
     package var left = 0
     package var failures: [(drop: String, why: String)] = []
+    /// Of the failures, drops that have no place here for now, whatever is the matter with their directories: a later pull is worth a try.
+    package var unplaced = 0
 
     /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its receipt goes, one
     /// of this gate's own until its consumer there has it, and both would be told in every round.
@@ -31,6 +33,7 @@ package struct PullSummary: Sendable {
         withdrawn += part.withdrawn
         own += part.own
         failures += part.failures
+        unplaced += part.unplaced
     }
 
     package var text: String {

@@ -108,16 +108,32 @@ private func greet(
             throw Unwelcome(message: welcome.message ?? SessionText.gone)
         }
         let store = SessionStore(
-            store: try PartialStore(incoming: incoming), link: link,
+            store: try partials(incoming, link), link: link,
             temporaryNames: TemporaryNames(welcome.provisional ?? []), mostInline: welcome.mostInline)
         return .sender(
             store, DropBox.Settings(account: account, maxFile: welcome.maxFile),
             idleTimeout: welcome.idleTimeout ?? 0)
     } catch let error as Unwelcome {
         throw error
+    } catch is StagingError {
+        // The daemon is there. What exactly failed is the gate's business, not the client's.
+        throw Unwelcome(message: SessionText.unable)
     } catch {
-        // What exactly failed is the gate's business, not the client's.
         throw Unwelcome(message: SessionText.gone)
+    }
+}
+
+/// What the account has in `incoming/`. The daemon has just looked: whatever has come in between is told, or nobody would know of it.
+private func partials(_ incoming: String, _ link: SessionIPCClient) throws(StagingError) -> PartialStore {
+    do throws(StagingError) {
+        return try PartialStore(incoming: incoming)
+    } catch {
+        link.tell(
+            .refused(
+                SessionRefusal(
+                    reason: Reason.stagingFull.rawValue, operation: "INIT", path: "",
+                    message: SessionText.unable)))
+        throw error
     }
 }
 

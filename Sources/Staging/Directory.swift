@@ -30,6 +30,13 @@ package final class Directory: Sendable {
     /// Of a directory that may be anywhere, at the end of links, too.
     private static func unopened(_ path: String, _ error: Int32) -> StagingError {
         let failed = StagingError(errno: error, "cannot open the directory \(path)", at: path)
+        // What it leads to may be on a filesystem that is not mounted.
+        if failed.code == .notFound, let target = (try? Paths.target(ofLink: path)) ?? nil {
+            return StagingError(
+                .obstructed,
+                "cannot open the directory \(path): it is a symbolic link to \(target), and nothing is there",
+                fix: "put back what it leads to, or the directory itself in its place")
+        }
         guard failed.code == .badPath else { return failed }
         return StagingError(
             .obstructed, failed.message, fix: "see what lies there, and put the directory back in its place")

@@ -23,12 +23,19 @@ package final class PartialStore: Sendable {
     /// The system's boot id; nil where it is not known.
     let boot: String?
 
+    /// Components of `incoming/sftp/<account>`. Links lead to a staging directory, and to nothing in it.
+    private static let ownComponents = 3
+
     /// - Parameter incoming: `incoming/sftp/<account>`, absolute; it and what is missing in it is made, durably: an account's first
-    ///   upload is there after a loss of power, too. A link in its place is refused.
+    ///   upload is there after a loss of power, too. A link in its place, or in that of the two above it, is refused.
     package init(incoming: String) throws(StagingError) {
-        let slash = incoming.utf8.lastIndex(of: UInt8(ascii: "/")) ?? incoming.startIndex
-        self.incoming = try Directory(path: String(incoming[..<slash]))
-            .durable([String(incoming[slash...].dropFirst())])
+        let components = incoming.split(separator: "/").map(String.init)
+        let own = Array(components.suffix(Self.ownComponents))
+        guard incoming.hasPrefix("/"), let account = own.last else {
+            throw StagingError(.badPath, "not the directory of an account: \(incoming.debugDescription)")
+        }
+        let staging = "/" + components.dropLast(own.count).joined(separator: "/")
+        self.incoming = try Directory(path: staging).subdirectory(Array(own.dropLast())).durable([account])
         parts = try self.incoming.durable([StagingLayout.parts])
         tree = try self.incoming.durable([StagingLayout.tree])
         claimed = try self.incoming.durable([StagingLayout.claimed])

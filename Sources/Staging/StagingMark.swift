@@ -110,10 +110,10 @@ package enum StagingMark {
                 .denied, "its owner may not read \(path), \(needed)", fix: "chmod u+rw \(path)")
         }
         // Somebody else than the gate's user looks.
-        guard owner != home else { return refused(path) }
+        guard let home, home != 0, owner != home else { return refused(path) }
         return StagingError(
             .denied, "\(path) belongs to another user, \(needed)",
-            fix: "give it to the gate's user: chown --reference=\(Paths.directory(of: path)) \(path)")
+            fix: "give it to the gate's user: \(Presence.handover(path, to: home))")
     }
 
     /// It says who may read it.

@@ -69,18 +69,22 @@ extension StagingArea {
     }
 
     /// Removes what a crash left in `quarantine/sftp/` before the bytes were moved there. At the start only, while
-    /// nothing is being moved.
+    /// nothing is being moved. What cannot be looked at keeps no gate from its start; whoever removes what is old tells of it.
     package func removeEmptyQuarantine() throws(StagingError) {
         guard let accounts = try quarantine.existing(StagingLayout.sftp) else { return }
         for account in try accounts.names() {
-            let drops = try accounts.subdirectory(account)
-            for drop in try drops.names() {
-                let place = try drops.subdirectory(drop)
-                let names = try place.names()
-                guard names.allSatisfy(StagingLayout.isQuarantineReceipt) else { continue }
-                for name in names { try place.remove(name) }
-                try drops.removeDirectory(drop)
+            guard let drops = try? accounts.subdirectory(account), let names = try? drops.names() else {
+                continue
             }
+            for drop in names { try? removeEmpty(drop, in: drops) }
         }
+    }
+
+    private func removeEmpty(_ drop: String, in drops: Directory) throws(StagingError) {
+        let place = try drops.subdirectory(drop)
+        let names = try place.names()
+        guard names.allSatisfy(StagingLayout.isQuarantineReceipt) else { return }
+        for name in names { try place.remove(name) }
+        try drops.removeDirectory(drop)
     }
 }

@@ -179,6 +179,48 @@ import Testing
         #expect(listing.badFiles.keys.sorted() == ["Not-A-Name.yaml", "bad.yaml", "other.yml"])
     }
 
+    @Test("A file that may not be read is told with what lets this process in")
+    func denied() throws {
+        try store.add(account("acme"))
+        try store.add(account("other"))
+        let path = store.path(of: "acme")
+        try #require(chmod(path, 0) == 0)
+        // Root may read it all the same.
+        guard access(path, R_OK) != 0 else { return }
+        let file = try #require(try store.load().badFiles["acme.yaml"])
+        #expect(file.isDenied && !file.isAbsent && file.closes == nil)
+        #expect(file.errors.description.contains("may not read it: chmod u+rwX \(path)"), "\(file.errors)")
+        let error = #expect(throws: AccountError.self) { try store.load(name: "acme") }
+        #expect(error?.code == .badFile && error?.message.contains("permission denied: ") == true)
+    }
+
+    @Test("Where the directory is a link to nothing, or a file, nobody knows that there is no such account")
+    func obstructed() throws {
+        try store.add(account("acme"))
+        try FileManager.default.moveItem(atPath: store.directory, toPath: directory.file("away"))
+        func check(_ words: String) throws {
+            let uses: [() throws -> Void] = [
+                { _ = try store.load() }, { _ = try store.load(name: "acme") },
+                { try store.remove(name: "acme") }, { _ = try store.setDisabled(true, name: "acme") },
+                { try store.add(account("new")) },
+            ]
+            for use in uses {
+                let error = #expect(throws: AccountError.self) { try use() }
+                #expect(error?.code == .unusable && error?.message.contains(words) == true)
+            }
+        }
+        try FileManager.default.createSymbolicLink(
+            atPath: store.directory, withDestinationPath: directory.file("nowhere"))
+        try check("is a symbolic link to \(directory.file("nowhere")), and nothing is there")
+        try FileManager.default.removeItem(atPath: store.directory)
+        try Data("x".utf8).write(to: URL(filePath: store.directory))
+        try check("cannot open the directory \(store.directory)")
+        try FileManager.default.removeItem(atPath: store.directory)
+        // Not there yet.
+        let error = #expect(throws: AccountError.self) { try store.load(name: "acme") }
+        #expect(error?.code == .notFound)
+    }
+
     @Test("A file that everybody may write is refused")
     func worldWritable() throws {
         try store.add(account("acme"))

@@ -307,7 +307,7 @@ private final class Told: Sendable {
         try await first.send(Self.records(2...3))
         #expect(try text() == left + (left.hasSuffix("t") ? "\n" : "") + Self.text(2...3))
         #expect(first.mark.size == Int64(try text().utf8.count))
-        let words = "\(path) was cut from 16 bytes to \(left.utf8.count): what it held is not written to it again"
+        let words = "\(path) was cut from 16 bytes to \(left.utf8.count): what it held is not written"
         #expect(told.words.count == 1 && told.words[0].hasPrefix(words), "\(told.words)")
     }
 

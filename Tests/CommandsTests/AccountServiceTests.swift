@@ -54,6 +54,37 @@ import Testing
         #expect(added.status == 78 && added.error.contains(words), "\(added)")
     }
 
+    @Test(arguments: [true, false])
+    func aDirectoryThatIsNoneIsForAPersonToMend(isLink: Bool) async throws {
+        if isLink {
+            try FileManager.default.createSymbolicLink(
+                atPath: accounts.directory, withDestinationPath: gate.path("nowhere"))
+        } else {
+            try gate.write("accounts", "x")
+        }
+        try gate.write("lab.pub", SampleKeys.ed25519)
+        for command in [
+            ["list"], ["show", "lab"], ["disable", "lab"], ["remove", "lab"],
+            ["add", "lab", "--key", gate.path("lab.pub")],
+        ] {
+            let answer = await gate.run(["account"] + command)
+            let words = "cannot open the directory \(accounts.directory): "
+            #expect(answer.status == 78 && answer.error.contains(words), "\(command): \(answer)")
+        }
+    }
+
+    @Test func ofAnAccountThatIsClosedItIsNotSaidThatItGoesOn() async throws {
+        try gate.write("accounts/lab.yaml", "disabled: true\nfoo: 1\n")
+        #expect(chmod(accounts.file(of: "lab"), 0o600) == 0)
+        let kept = "a running gate goes on with those that it read before"
+        let closed = await gate.run("account", "list")
+        #expect(closed.status == 78 && closed.error.contains("(meanwhile nobody can log in)"), "\(closed)")
+        #expect(closed.out.contains("no account in ") && !closed.out.contains(kept), "\(closed)")
+        try gate.write("accounts/lab.yaml", "foo: 1\n")
+        let open = await gate.run("account", "list")
+        #expect(open.status == 78 && open.out.contains(kept), "\(open)")
+    }
+
     @Test func anAccountThatIsRemovedWhileItIsDisabledStaysRemoved() async throws {
         let accounts = accounts
         for _ in 0..<20 {

@@ -142,13 +142,10 @@ import Testing
         await intake.close()
     }
 
-    /// Where the file is to be taken back to there is a directory.
-    @Test(.timeLimit(.minutes(1))) func whatCannotBeTakenBackNowIsWorthAnotherTry() async throws {
-        let gate = try TestGate.plain()
-        let intake = try gate.openIntake()
+    /// `labs.csv` of the account acme, released. Returns its drop.
+    private func upload(_ gate: TestGate, _ intake: Intake) async throws -> String {
         let id = DropID.make(milliseconds: 1)
-        let account = "state/staging/incoming/sftp/acme"
-        try gate.write("\(account)/parts/\(id).part", "data")
+        try gate.write("state/staging/incoming/sftp/acme/parts/\(id).part", "data")
         var attempt = Attempt(kind: .transfer, channel: .sftp, verdict: .accepted, reason: .listed)
         attempt.account = "acme"
         let upload = FinishedUpload(
@@ -156,13 +153,42 @@ import Testing
             sha256: String(repeating: "a", count: 64), modified: nil)
         _ = try await intake.commit(upload, attempt: attempt)
         await intake.waitUntilStaged()
-        let obstacle = gate.path("\(account)/claimed/\(id)")
+        return id
+    }
+
+    /// Where the file is to be taken back to there is a directory.
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeTakenBackNowIsWorthAnotherTry() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let id = try await upload(gate, intake)
+        let obstacle = gate.path("state/staging/incoming/sftp/acme/claimed/\(id)")
         try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
         try await serving(gate, intake) {
             let answer = await gate.run("drops", "withdraw", id)
             #expect(answer.status == 75 && answer.out.isEmpty, "\(answer)")
             #expect((try? gate.read("state/staging/ready/sftp/acme/labs.csv")) == "data")
             #expect((try? FileManager.default.removeItem(atPath: obstacle)) != nil)
+            let done = await gate.run("drops", "withdraw", id)
+            #expect(done.status == 0, "\(done)")
+        }
+        await intake.close()
+    }
+
+    /// Nothing is to be stored: a person has to mend it.
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeTakenBackBehindALinkIsForAPersonToMend() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let id = try await upload(gate, intake)
+        let (place, away) = (gate.path("state/staging/ready/sftp"), gate.path("away"))
+        try FileManager.default.moveItem(atPath: place, toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: away)
+        try await serving(gate, intake) {
+            let answer = await gate.run("drops", "withdraw", id)
+            let words = "drop \(id) cannot be withdrawn now: \(place) is a symbolic link (to \(away))"
+            #expect(answer.status == 78 && answer.error.contains(words), "\(answer)")
+            #expect(answer.error.contains("; put the directory itself back in its place"), "\(answer)")
+            try FileManager.default.removeItem(atPath: place)
+            try FileManager.default.moveItem(atPath: away, toPath: place)
             let done = await gate.run("drops", "withdraw", id)
             #expect(done.status == 0, "\(done)")
         }

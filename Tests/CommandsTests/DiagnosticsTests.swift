@@ -1,6 +1,7 @@
 // The doctor's checks as values: which command makes which, and what each says.
 import Admission
 import Audit
+import Files
 import Foundation
 import Intake
 import JSON
@@ -190,6 +191,140 @@ import Testing
         #expect(!found.contains { Diagnostics.isTold($0, in: found + [other]) })
         other.area = "ledger"
         #expect(!Diagnostics.isTold(other, in: found + [other]))
+    }
+
+    @Test func aPathThatBeginsAnotherOneTellsNothingOfThatOne() {
+        func finding(_ text: String) -> Finding { .fatal("filesystem", text, fix: "x") }
+        let staging = finding("its owner may not write /s")
+        for other in ["/s/ready", "/s.old", "/s2", "/s-new"] {
+            let inner = finding("its owner may not write \(other)")
+            #expect(!Diagnostics.isTold(inner, in: [staging, inner]), "\(other)")
+        }
+        for more in ["", "; so nothing works", ": and why", ", and the gate needs to"] {
+            let told = finding("staging does not work: its owner may not write /s\(more)")
+            #expect(Diagnostics.isTold(told, in: [staging, told]), "\(more)")
+        }
+    }
+
+    @Test(arguments: [
+        "incoming/sftp/acme", "incoming/sftp/acme/parts", "incoming/sftp/acme/claimed", "ready/sftp/acme",
+    ])
+    func aLinkInPlaceOfADirectoryOfAnAccountIsAWarningOfACheck(name: String) async throws {
+        let gate = try TestGate()
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        let config = gate.path("gate/dropgate.yaml")
+        let settings = try SettingsLoader.load(file: config)
+        let area = try StagingArea(path: settings.staging.path)
+        let store = try PartialStore(incoming: area.uploads.path + "/acme")
+        try gate.write("gate/state/staging/ready/sftp/acme/file", "")
+        #expect(StagingLinkCheck.findings(settings).isEmpty)
+        #expect(OwnershipCheck.findings(settings, byOwner: true).isEmpty)
+        _ = try store.small()
+        let inner = try FileManager.default.contentsOfDirectory(atPath: store.path)
+        #expect(Set(inner) == Set(StagingLinkCheck.ofUploads))
+
+        let (place, away) = ("\(settings.staging.path)/\(name)", gate.path("away"))
+        try FileManager.default.moveItem(atPath: place, toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: away)
+        let found = StagingLinkCheck.findings(settings)
+        #expect(found.map(\.state) == [.fail] && found.map(\.isFatal) == [false], "\(found)")
+        #expect(found.first?.text.hasPrefix("\(place) is a symbolic link") == true)
+        #expect(OwnershipCheck.barrier([settings.staging.path, place], settings) == found.first)
+        let said = await TestGate.run(["serve", "--check", "--config", config])
+        #expect(
+            said.status == 0 && said.error.contains("warning: filesystem: \(place) is a symbolic link"),
+            "\(said)")
+    }
+
+    /// Root looks in the place of whoever owns the state; else the owner's own right is taken away.
+    @Test(arguments: ["incoming/sftp/acme", "incoming/sftp/acme/tree", "ready/sftp/acme"])
+    func aDirectoryOfAnAccountThatTheGateMayNotWriteKeepsNoGateFromStarting(name: String) throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        let area = try StagingArea(path: settings.staging.path)
+        _ = try PartialStore(incoming: area.uploads.path + "/acme")
+        try gate.write("state/staging/ready/sftp/acme/file", "")
+        let place = "\(settings.staging.path)/\(name)"
+        if geteuid() == 0 {
+            try giveState(of: gate, to: 1)
+            try #require(chown(place, 0, 0) == 0)
+        } else {
+            try #require(chmod(place, 0o500) == 0)
+        }
+        defer { chmod(place, 0o700) }
+        let found = OwnershipCheck.findings(settings, byOwner: true)
+        #expect(found.map(\.state) == [.fail] && found.map(\.isFatal) == [false], "\(found)")
+        let daemon = SystemUser.name(of: 1) ?? "1"
+        #expect(
+            found.first?.fix
+                == (geteuid() == 0
+                    ? "give it to the gate's user: chown -R \(daemon) \(place)" : "chmod u+rwX \(place)"))
+    }
+
+    private func giveState(of gate: TestGate, to user: uid_t) throws {
+        let state = gate.path("state")
+        let inner = try FileManager.default.subpathsOfDirectory(atPath: state).map { "\(state)/\($0)" }
+        for path in [state] + inner { try #require(lchown(path, user, user) == 0) }
+    }
+
+    /// As the root of a filesystem that is mounted there often is.
+    @Test(.enabled(if: geteuid() == 0, "gives files to other users"))
+    func whatTheGateMayUseByItsGroupIsItsToUse() throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        let staging = settings.staging.path
+        _ = try StagingArea(path: staging)
+        try giveState(of: gate, to: 1)
+        func found() -> [Finding] { OwnershipCheck.findings(settings, byOwner: true) }
+        #expect(found().isEmpty)
+        try #require(chown(staging, 0, 1) == 0)
+        for (mode, isOpen) in [(0o770, true), (0o750, false), (0o707, false), (0o777, true)]
+            as [(mode_t, Bool)]
+        {
+            try #require(chmod(staging, mode) == 0)
+            #expect(found().isEmpty == isOpen, "\(String(mode, radix: 8)): \(found())")
+        }
+        try #require(chown(staging, 0, 0) == 0 && chmod(staging, 0o770) == 0)
+        #expect(found().map(\.isFatal) == [true], "root's group is not the gate's")
+        try #require(chown(staging, 0, 0) == 0 && chmod(staging, 0o707) == 0)
+        #expect(found().isEmpty, "it is everybody's")
+        // Whom a list lets in is not looked into.
+        try #require(chmod(staging, 0o700) == 0)
+        try AccessGroup(formerly: "daemon", 1).pass(through: staging)
+        #expect(found().isEmpty, "\(found())")
+    }
+
+    /// Root has put a ledger back; a gate that runs as root has a lock of root's beside it.
+    @Test(.enabled(if: geteuid() == 0, "gives files to other users"))
+    func aLedgerOfRootsInTheStateOfAnotherUserIsToBeGivenToThatUser() throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        try gate.write("state/ledger.sqlite", "x")
+        try gate.write("state/ledger.sqlite.lock", "")
+        try giveState(of: gate, to: 1)
+        let ledger = gate.path("state/ledger.sqlite")
+        #expect(SetupOwner(ofLedger: settings)?.user == 1)
+        #expect(OwnershipCheck.findings(settings, byOwner: true).isEmpty)
+        try #require(chown(ledger, 0, 0) == 0 && chmod(ledger, 0o600) == 0)
+        #expect(SetupOwner(ofLedger: settings)?.user == 1)
+        let found = OwnershipCheck.findings(settings, byOwner: true)
+        #expect(found.map(\.isFatal) == [true], "\(found)")
+        let daemon = SystemUser.name(of: 1) ?? "1"
+        #expect(found.first?.fix == "give it to the gate's user: chown \(daemon) \(ledger)")
+        try #require(chown(ledger + ".lock", 0, 0) == 0)
+        #expect(SetupOwner(ofLedger: settings) == nil)
+        #expect(OwnershipCheck.findings(settings, byOwner: true).isEmpty)
+    }
+
+    @Test func aCheckWarnsWhereAStartWouldFindNoRoom() async throws {
+        let gate = try TestGate.plain()
+        #expect(await gate.run("init").status == 0)
+        try gate.write("dropgate.yaml", try gate.read("dropgate.yaml") + "staging: {reserve: 1024TiB}\n")
+        let said = await gate.run("serve", "--check")
+        #expect(
+            said.status == 0 && said.error.contains("are kept back: nothing is accepted; make room"),
+            "\(said)")
     }
 
     @Test func aLinkInPlaceOfADayKeepsAGateFromStartingWhereItHasToEndARelease() throws {

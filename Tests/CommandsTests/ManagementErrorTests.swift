@@ -2,6 +2,7 @@
 import Admission
 import Audit
 import Intake
+import Ledger
 import Management
 import Settings
 import Staging
@@ -19,6 +20,15 @@ import Testing
         #expect(later?.description == "the disk is full")
         let never = ManagementError.of(IntakeError(.forbiddenOperation, "its consumer has it"))
         #expect(never?.code == .refused && never?.retryAfter == nil)
+    }
+
+    @Test func aLedgerThatAnotherProcessHoldsIsWorthAnotherTryAndOneThatMayNotBeReadIsForAPerson() {
+        for code in [.locked, .busy] as [LedgerError.Code] {
+            let held = ManagementError.of(LedgerError(code, "it is held"))
+            #expect(held?.code == .unavailable && held?.retryAfter == 5)
+        }
+        let closed = ManagementError.of(LedgerError(.denied, "it is closed"))
+        #expect(closed?.code == .configuration && closed?.retryAfter == nil)
     }
 
     @Test(

@@ -1,5 +1,6 @@
 // What the API answers to what a service has thrown.
 import HTTPTypes
+import Ledger
 import Management
 import Testing
 
@@ -16,6 +17,20 @@ import Testing
         let problem = Problem(ManagementError(.configuration, "ready is a symbolic link", fix: "put it back"))
         #expect(problem.status == .serviceUnavailable && problem.code == "try_later")
         #expect(problem.headers[.retryAfter] == "60" && problem.detail.hasSuffix("; put it back"))
+    }
+
+    @Test(arguments: [
+        ManagementError(
+            .configuration, "/var/lib/x belongs to root", fix: "chown dropgate /var/lib/x",
+            cause: LedgerError(.unwritable, "/var/lib/x belongs to root")),
+        ManagementError(
+            .unavailable, "cannot write /var/lib/x", retryAfter: 60,
+            cause: LedgerError(.unwritable, "cannot write /var/lib/x", mayPass: true)),
+    ])
+    func whatIsWrongOnTheGatesMachineIsForItsKeeper(error: ManagementError) {
+        let problem = Problem(error)
+        #expect(problem.status == .serviceUnavailable && problem.headers[.retryAfter] == "60")
+        #expect(!problem.detail.contains("/var/lib/x") && !problem.detail.isEmpty)
     }
 
     @Test func whatIsRefusedIsNoFailureAndIsNotTriedAgain() {

@@ -1,4 +1,5 @@
 // What keeps a process from reading a file.
+import CShims
 import Files
 import Foundation
 import Support
@@ -48,12 +49,43 @@ import Testing
     func whatIsRootsIsToBeGivenToTheUserOfTheGate() throws {
         let home = try TemporaryDirectory("gift")
         let file = "/etc/shadow"
-        #expect(Presence.remedy(file)?.hasPrefix("run this as its owner (sudo -u root)") == true)
+        let remedy = try #require(Presence.remedy(file))
+        let isOfGroup = remedy.hasPrefix("join the group ")
+        let words =
+            "the gate's user must be able to read it: as root, chgrp it to a group of that user, and chmod g+r it"
+        #expect(isOfGroup || remedy == words, "\(remedy)")
         let error = try #require(Presence.gift(file, to: home.path))
-        let words = "it belongs to root; give it to the gate's user (chown --reference=\(home.path) \(file))"
-        #expect(error.message.hasSuffix(words) && error.isDenial && error.saysFix, "\(error)")
+        let gift = "it belongs to root; give it to the gate's user (chown \(SystemUser.own) \(file))"
+        #expect(error.message.hasSuffix(gift) && error.isDenial && error.saysFix, "\(error)")
         #expect(Presence.gift(file, to: "/etc") == nil, "that is root's, too")
         #expect(Presence.gift(home.file("none"), to: home.path) == nil)
+    }
+
+    /// The group of the directory above may have been let in to the ledger, and to nothing else.
+    @Test func whatIsGivenToAUserKeepsItsGroup() throws {
+        let directory = try TemporaryDirectory("handover")
+        try "a".write(toFile: directory.file("a"), atomically: false, encoding: .utf8)
+        let (own, file) = (SystemUser.own, directory.file("a"))
+        #expect(Presence.handover(file, to: geteuid()) == "chown \(own) \(file)")
+        #expect(Presence.handover(directory.path, to: geteuid()) == "chown -R \(own) \(directory.path)")
+        // A user that the system knows no name of.
+        #expect(Presence.handover(file, to: 4_000_000_123) == "chown 4000000123 \(file)")
+    }
+
+    @Test func theGroupsOfAUserAreThoseThatTheSystemKnows() throws {
+        #expect(SystemUser.groups(of: 0).contains(0))
+        #expect(SystemUser.groups(of: 4_000_000_123).isEmpty)
+    }
+
+    @Test func anAccessControlListIsSeen() throws {
+        let directory = try TemporaryDirectory("list")
+        #expect(!Presence.hasAccessList(directory.path) && !Presence.hasAccessList(directory.file("none")))
+        var list = AccessList(mode: 0o700)
+        list.groups[1234] = 7
+        let bytes = list.bytes
+        try #require(
+            dropgate_setxattr(directory.path, AccessList.attribute, bytes, bytes.count) == 0)
+        #expect(Presence.hasAccessList(directory.path))
     }
 
     @Test func whatIsNoFileHasAName() throws {

@@ -176,6 +176,48 @@ import Upkeep
         #expect(gate.contents("sftp/vsee/a.xml") == "mine" && gate.contents("sftp/vsee/a~2.xml") == "data")
     }
 
+    /// Another drop may have a place, and this one has it once what is in its way is gone.
+    @Test(arguments: ["ready/sftp", "ready/sftp/vsee"])
+    func aLinkInTheWayIsThisDropsMatterAloneAndForNow(place: String) async throws {
+        let gate = try Gate()
+        let path = gate.directory.file("staging/" + place)
+        try FileManager.default.createDirectory(
+            atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: path, withDestinationPath: gate.directory.file("elsewhere"))
+        // Whether anything was fetched of it or not.
+        for _ in 0..<2 {
+            let refusal = await #expect(throws: IntakeError.self) {
+                try await gate.intake.importDrop(drop(Self.receipt()))
+            }
+            #expect(refusal?.code == .badPath && refusal?.retryAfter != nil)
+            try fetched(gate)
+        }
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try await take(gate).name == "sftp/vsee/a.xml", "no version of it is reserved")
+        await gate.intake.close()
+    }
+
+    @Test func aHeldDropWhoseAccountsDirectoriesCannotBeOpenedEndsNoRound() async throws {
+        let gate = try Gate()
+        try fetched(gate)
+        #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .held)
+        let place = gate.directory.file("staging/incoming/sftp/vsee")
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: place + "/parts", withDestinationPath: gate.directory.file("elsewhere"))
+        #expect(try await gate.intake.release(pulled: Self.id) == .pending)
+        let decision = Attempt(kind: .access, channel: nil, verdict: .accepted, reason: .read)
+        let refusal = await #expect(throws: IntakeError.self) {
+            try await gate.intake.release(pulled: Self.id, as: decision)
+        }
+        #expect(refusal?.code == .stagingFull && refusal?.retryAfter != nil)
+        #expect(gate.intake.health.problems["staging"]?.contains("what vsee sends") == true)
+        try FileManager.default.removeItem(atPath: place + "/parts")
+        #expect(try await gate.intake.release(pulled: Self.id) == .kept)
+        await gate.intake.close()
+    }
+
     @Test func whatIsNotWhatItsReceiptSaysIsNotTaken() async throws {
         let gate = try Gate()
         let receipt = Self.receipt()

@@ -316,7 +316,7 @@ print(json.dumps([record(**{"q" + "x" * number: "y" * 1000 for number in range(9
         self.assertIn("permission denied", closed.stderr)
         os.chmod(os.path.join(self.state, "checkpoints"), 0o700)
         said = self.audit("ledger", "verify")
-        self.assertEqual(said.returncode, 70)
+        self.assertEqual(said.returncode, 78)
         self.assertIn("checkpoints cannot be read: permission denied", said.stderr)
 
     def test_a_copy_on_a_medium_that_cannot_be_written_is_read_whole_or_refused(self):

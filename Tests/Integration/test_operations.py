@@ -235,13 +235,13 @@ class Root(unittest.TestCase):
         lock = os.path.join(gate.home, "state/ledger.sqlite.lock")
         os.chown(lock, 0, 0)
         for command, status in ((["serve"], 78), (["serve", "--check"], 78), (["doctor", "--format", "json"], 1),
-                                (["ledger", "checkpoint"], 70)):
+                                (["ledger", "checkpoint"], 78), (["drops", "ack", "01k0000000000000000000000a"], 78)):
             with self.subTest(command):
                 said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
                                       text=True, timeout=60, env={**os.environ, **gate.environment})
                 self.assertEqual(said.returncode, status, said.stdout + said.stderr)
                 self.assertIn(f"{lock} belongs to another user", said.stdout + said.stderr)
-                self.assertIn(f"chown --reference={gate.home}/state {lock}", said.stdout + said.stderr)
+                self.assertIn(f"give it to the gate's user: chown {self.USER.pw_name} {lock}", said.stdout + said.stderr)
         # Root, too, who could open it.
         self.assertEqual(self.command(gate, "serve", "--check", check=False).returncode, 78)
 
@@ -261,8 +261,20 @@ class Root(unittest.TestCase):
                 with self.subTest(file=name, command=command):
                     ended, said = self.as_the_gate(gate, *command)
                     self.assertEqual(ended, status, said)
-                    self.assertRegex(said, rf"chown --reference={gate.home}/state(/\w+)? {path}")
+                    self.assertIn(f"chown {self.USER.pw_name} {path}", said)
                     self.assertNotIn("sudo -u root", said)
+            if name == "ledger.sqlite":
+                for command in (["attempts"], ["attempts", "--format", "csv"], ["ledger", "checkpoint"],
+                                ["drops", "ack", "01k0000000000000000000000a"]):
+                    with self.subTest(command):
+                        ended, said = self.as_the_gate(gate, *command)
+                        self.assertEqual(ended, 78, said)
+                        self.assertIn(f"chown {self.USER.pw_name} {path}", said)
+                # Root, too, who could open it.
+                checked = self.command(gate, "serve", "--check", check=False)
+                self.assertEqual(checked.returncode, 78, checked.stdout + checked.stderr)
+                self.assertIn(f"{path} belongs to root, and the gate may not write it", checked.stderr)
+                self.assertIn(f"chown {self.USER.pw_name} {path}", checked.stderr)
             os.chown(path, self.USER.pw_uid, self.USER.pw_gid)
         # Elsewhere, too, where nothing but the settings says whose it is to be.
         key = os.path.join(gate.root, "key.pem")
@@ -271,7 +283,46 @@ class Root(unittest.TestCase):
         gate.environment["DROPGATE_WEBHOOK_TLS_KEY"] = key
         ended, said = self.as_the_gate(gate, "serve", "--check")
         self.assertEqual(ended, 78, said)
-        self.assertIn(f"give it to the gate's user (chown --reference={gate.home}/state {key})", said)
+        words = f"give it to the gate's user (chown {self.USER.pw_name} {key})"
+        self.assertIn(words, said)
+        found = [json.loads(line) for line in self.as_the_gate(gate, "doctor", "--format", "json")[1].splitlines()
+                 if line.startswith("{")]
+        for area in ("configuration", "certificates"):
+            self.assertTrue([f for f in found if f["area"] == area and words in f["text"]], (area, found))
+        # In a directory of root's nobody may look for it.
+        folder = os.path.join(gate.root, "private")
+        os.mkdir(folder, 0o700)
+        os.rename(key, os.path.join(folder, "key.pem"))
+        gate.environment["DROPGATE_WEBHOOK_TLS_KEY"] = os.path.join(folder, "key.pem")
+        ended, said = self.as_the_gate(gate, "serve", "--check")
+        self.assertEqual(ended, 78, said)
+        self.assertIn(f"the gate's user must be able to read {folder}: as root, chgrp {folder} to a group of that user, and "
+                      f"chmod g+rx {folder}", said)
+        self.assertNotIn("sudo -u root", said)
+
+    def test_what_root_keeps_of_the_configuration_is_to_be_opened_to_the_gates_group(self):
+        gate = self.gate_of_its_user()
+        accounts = os.path.join(gate.home, "accounts")
+        account = os.path.join(accounts, "vsee.yaml")
+        for path, mode in ((gate.home, 0o755), (gate.config, 0o644), (accounts, 0o755), (account, 0o640)):
+            os.chown(path, 0, self.USER.pw_gid)
+            os.chmod(path, mode)
+
+        def told(path, mode, rights, *commands):
+            before = os.stat(path).st_mode & 0o7777
+            os.chmod(path, mode)
+            for command in commands:
+                with self.subTest(path=path, command=command):
+                    said = self.as_the_gate(gate, *command)[1]
+                    self.assertIn("the gate's user must be able to read it: as root, chgrp it to a group of that user, and "
+                                  f"chmod {rights} it", said)
+                    self.assertNotIn("sudo -u root", said)
+            os.chmod(path, before)
+        told(gate.config, 0o600, "g+r", ["serve", "--check"], ["attempts"])
+        told(accounts, 0o700, "g+rx", ["account", "list"], ["account", "show", "vsee"], ["serve", "--check"], ["doctor"])
+        told(account, 0o600, "g+r", ["account", "list"], ["account", "show", "vsee"], ["serve", "--check"], ["doctor"])
+        os.chmod(account, 0o600)
+        self.assertIn("let the gate read the file; a running gate goes on", self.as_the_gate(gate, "doctor")[1])
 
     def test_what_the_gate_may_not_read_of_staging_is_for_a_person_to_mend(self):
         gate = self.gate_of_its_user()
@@ -372,9 +423,9 @@ class Root(unittest.TestCase):
                 said = subprocess.run([*gate.wrapper, gate.program, *command, "--config", gate.config], capture_output=True,
                                       text=True, timeout=60, env={**os.environ, **gate.environment})
                 self.assertEqual(said.returncode, status, said.stdout + said.stderr)
-                self.assertIn(f"chown -R --reference={gate.home}/state {place}", said.stdout + said.stderr)
+                self.assertIn(f"chown -R {self.USER.pw_name} {place}", said.stdout + said.stderr)
         self.assertEqual(self.command(gate, "serve", "--check", check=False).returncode, 78, "root, too, who could write it")
-        subprocess.run(["chown", "-R", f"--reference={gate.home}/state", place], check=True)
+        subprocess.run(["chown", "-R", self.USER.pw_name, place], check=True)
         gate.start().stop()
 
     def test_checkpoints_of_another_user_are_a_problem_that_ends_once_they_are_the_gates(self):

@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import pwd
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from gate import BIN, V2, Gate, wait_until  # noqa: E402
+from gate import BIN, V2, Gate, become, copy_program, wait_until  # noqa: E402
 
 
 def digest(data):
@@ -110,9 +111,10 @@ class Pair(unittest.TestCase):
                              check=True, capture_output=True, text=True).stdout.split()[1]
         source = [] if port else ["--source", "127.0.0.2"]
         pin = [] if "--host-key" in arguments else ["--host-key", pin]
+        gate = by or self.here
         return subprocess.Popen(
-            [BIN, "pull", f"sftp://{user}@127.0.0.1:{port or self.there.ports['sftp']}/", "--key", self.here.key,
-             *pin, *source, "--config", (by or self.here).config, *arguments],
+            [*gate.wrapper, gate.program or BIN, "pull", f"sftp://{user}@127.0.0.1:{port or self.there.ports['sftp']}/",
+             "--key", self.here.key, *pin, *source, "--config", gate.config, *arguments],
             stdout=stdout, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.here.environment})
 
     def pull(self, *arguments, status=0, **options):
@@ -603,6 +605,68 @@ class Meanwhile(Pair):
         self.released(self.here, 1)
         self.check_here(1)
         self.assertEqual(self.states_there(), {"acknowledged": 1})
+
+
+class Obstructed(Pair):
+    """Something is in the way of one account's drops here, or of one directory of them: the others come."""
+
+    def check(self, place, blocked):
+        self.put({"in/a.csv": b"in-a", "in/b.csv": b"in-b", "c.csv": b"c"})
+        self.post(range(2))
+        self.released(self.there, 5)
+        path = os.path.join(self.here.staging, place)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(self.here.root, path)
+        for _ in range(2):
+            process = self.begin("--format", "json")
+            out, error = process.communicate(timeout=240)
+            self.assertEqual(process.returncode, 75, out + error)
+            failed = json.loads(out)["failed"]
+            self.assertEqual(len(failed), blocked)
+            for one in failed:
+                self.assertIn(f"{path} is a symbolic link", one["why"])
+                self.assertIn(one["why"], error)
+        self.assertEqual(len(self.here.ready("webhook")), 2)
+        self.assertEqual(self.states_there(), {"acknowledged": 5 - blocked, "released": blocked})
+        self.assertLess(len(self.parts()), 2, "of what has no place nothing is fetched but the first")
+        os.unlink(path)
+        self.assertEqual(self.pull()["failed"], [])
+        self.check_here(5)
+        self.assertEqual(self.states_there(), {"acknowledged": 5})
+
+    def test_a_link_in_the_place_of_an_accounts_directory_stops_no_others_drops(self):
+        self.here.start()
+        self.check("ready/sftp/vsee", 3)
+
+    def test_a_link_in_the_place_of_a_channels_directory_stops_no_other_channels_drops(self):
+        self.here.start()
+        self.check("ready/sftp", 3)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs other users")
+    def test_a_directory_that_is_closed_to_the_gate_stops_no_drop_beside_it(self):
+        keeper = pwd.getpwnam("www-data")
+        for path in (self.here.root, self.here.home):
+            os.chmod(path, 0o711)
+        subprocess.run(["chown", "-R", f"{keeper.pw_uid}:{keeper.pw_gid}", self.here.home, self.here.key], check=True)
+        self.here.program, self.here.wrapper = copy_program(self.here.root), become("www-data")
+        self.here.start()
+        self.put({"in/a.csv": b"in-a"})
+        self.released(self.there, 1)
+        self.assertEqual(self.pull()["pulled"], 1)
+        closed = os.path.join(self.here.staging, "ready/sftp/vsee/in")
+        os.chown(closed, 0, 0)
+        os.chmod(closed, 0o700)
+        self.put({"in/b.csv": b"in-b", "c.csv": b"c"})
+        self.released(self.there, 3)
+        process = self.begin("--format", "json")
+        out, error = process.communicate(timeout=240)
+        self.assertEqual(process.returncode, 75, out + error)
+        [failed] = json.loads(out)["failed"]
+        self.assertIn(f"cannot open the directory {closed}: Permission denied", failed["why"])
+        self.assertEqual(self.here.contents("sftp/vsee/c.csv"), b"c")
+        os.chown(closed, keeper.pw_uid, keeper.pw_gid)
+        self.assertEqual(self.pull()["pulled"], 1)
+        self.assertEqual(self.here.contents("sftp/vsee/in/b.csv"), b"in-b")
 
 
 class Batches(Pair):

@@ -2,6 +2,7 @@
 of the state that are another user's. What `serve --check`, `doctor`, `serve` and `ledger verify` say of each, and how it ends.
 """
 # Needs: curl openssl openssh-client
+import grp
 import json
 import os
 import pwd
@@ -273,6 +274,7 @@ class FullDisk(Stage):
         self.gate.wrapper = self.disk(self.FILL + 'echo "filled"; exec "$@"', self.gate.staging)
         status, said = self.command(self.gate, "serve", "--check")
         self.assertEqual(status, 0, said)
+        self.assertRegex(said, rf"(?m)^warning: filesystem: .*make room on the filesystem of {re.escape(self.gate.staging)}")
         status, found = self.findings(self.gate, "filesystem")
         self.assertEqual(status, 1)
         self.assertIn(f"make room on the filesystem of {self.gate.staging}", [f["fix"] for f in found])
@@ -352,7 +354,7 @@ class AnotherUsers(Stage):
             os.chown(path, 0, 0)
             command = self.refused(path, "belongs to another user, and the gate does not start without it",
                                    "which staging directory is this ledger's")
-            self.assertEqual(command, f"chown --reference={os.path.dirname(path)} {path}")
+            self.assertEqual(command, f"chown {self.USER.pw_name} {path}")
             # To empty it would give away what lies in staging.
             self.assertNotIn("truncate", self.command(self.gate, "serve")[1])
             # Root could read it.
@@ -408,17 +410,82 @@ class AnotherUsers(Stage):
             subprocess.run(["chown", "-R", "0:0", path], check=True)
             # Root's check, too, who could write it.
             command = self.refused(path, "belongs to root, and the gate may not write it", also=[[]])
-            self.assertEqual(command, f"chown -R --reference={self.state} {path}")
+            self.assertEqual(command, f"chown -R {self.USER.pw_name} {path}")
             self.mended(command)
         self.gate.start()
         self.assertIn('"stored"', self.gate.post(V2 % "2").stdout)
         wait_until(lambda: len(self.gate.ready("webhook")) == 2, what="the event")
         self.assertEqual(self.gate.stop(), 0)
 
+    def test_a_directory_of_roots_that_the_gate_may_write_by_its_group_is_as_good_as_its_own(self):
+        path = self.gate.staging
+        os.chown(path, 0, self.USER.pw_gid)
+        os.chmod(path, 0o770)
+        for wrapper in (None, []):
+            with self.subTest(wrapper=wrapper):
+                status, said = self.command(self.gate, "serve", "--check", wrapper=wrapper)
+                self.assertEqual((status, "chown" in said), (0, False), said)
+        self.gate.start()
+        self.assertIn('"stored"', self.gate.post(V2 % "2").stdout)
+        self.assertEqual(self.gate.stop(), 0)
+        os.chmod(path, 0o750)
+        for wrapper in (None, []):
+            status, said = self.command(self.gate, "serve", "--check", wrapper=wrapper)
+            self.assertEqual(status, 78, said)
+            self.assertIn(f"chown -R {self.USER.pw_name} {path}", said)
+
+    def test_what_is_given_to_the_gates_user_is_not_given_to_the_auditors(self):
+        auditors = grp.getgrnam("games").gr_gid
+        os.chown(self.state, self.USER.pw_uid, auditors)
+        os.chmod(self.state, 0o710)
+        key = os.path.join(self.state, "keys/ledger.key")
+        os.chown(key, 0, 0)
+        os.chmod(key, 0o640)
+        ready = os.path.join(self.gate.staging, "ready")
+        subprocess.run(["chown", "-R", "0:0", ready], check=True)
+        said = self.command(self.gate, "serve", "--check")[1] + self.command(self.gate, "doctor")[1]
+        commands = set(re.findall(r"chown (?:-R )?\S+ /[^\s;)]+", said))
+        self.assertEqual(commands, {f"chown {self.USER.pw_name} {key}", f"chown -R {self.USER.pw_name} {ready}"}, said)
+        for command in commands:
+            subprocess.run(command.split(), check=True)
+        for folder, _, names in os.walk(self.state):
+            for name in names:
+                path = os.path.join(folder, name)
+                self.assertNotEqual(os.lstat(path).st_gid, auditors, path)
+        self.assertEqual(self.command(self.gate, "serve", "--check")[0], 0)
+
+    def test_a_directory_of_an_account_is_a_warning_of_a_check(self):
+        self.gate.start()
+        self.assertEqual(self.gate.sftp(f'put "{self.gate.file("a", b"a")}" a.csv\n').returncode, 0)
+        wait_until(lambda: len(self.gate.released()) == 2, what="the upload")
+        self.assertEqual(self.gate.stop(), 0)
+        away = os.path.join(self.gate.root, "away")
+        for name in ("incoming/sftp/vsee", "incoming/sftp/vsee/parts", "incoming/sftp/vsee/tree", "incoming/sftp/vsee/claimed",
+                     "ready/sftp/vsee"):
+            path = os.path.join(self.gate.staging, name)
+            os.chown(path, 0, 0)
+            for wrapper in (None, []):
+                with self.subTest(path=path, wrapper=wrapper):
+                    status, said = self.command(self.gate, "serve", "--check", wrapper=wrapper)
+                    self.assertEqual(status, 0, said)
+                    self.assertIn(f"warning: filesystem: {path} belongs to root, and the gate may not write it; give it to the "
+                                  f"gate's user: chown -R {self.USER.pw_name} {path}\n", said)
+            os.chown(path, self.USER.pw_uid, self.USER.pw_gid)
+            os.rename(path, away)
+            os.symlink(away, path)
+            with self.subTest(path=path, link=True):
+                status, said = self.command(self.gate, "serve", "--check")
+                self.assertEqual(status, 0, said)
+                self.assertIn(f"warning: filesystem: {path} is a symbolic link (to {away})", said)
+            os.unlink(path)
+            os.rename(away, path)
+        self.assertNotRegex(self.command(self.gate, "serve", "--check")[1], "belongs to|symbolic link")
+
     def test_a_gate_starts_without_its_checkpoints_and_says_it(self):
         path = os.path.join(self.state, "checkpoints")
         subprocess.run(["chown", "-R", "0:0", path], check=True)
-        words = f"{path} belongs to root, and the gate may not write it; give it to the gate's user: chown -R --reference={self.state}"
+        words = (f"{path} belongs to root, and the gate may not write it; give it to the gate's user: chown -R "
+                 f"{self.USER.pw_name}")
         for wrapper in (None, []):
             status, said = self.command(self.gate, "serve", "--check", wrapper=wrapper)
             self.assertEqual(status, 0, said)

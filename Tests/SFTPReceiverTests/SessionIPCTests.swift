@@ -45,6 +45,30 @@ import Testing
         #expect(scene.intake.health.problems["sftp.session"] == nil)
     }
 
+    @Test(
+        "A session that could store nothing is told so, with one entry, whether or not the daemon has its account's directories open",
+        arguments: [false, true])
+    func obstructed(isOpen: Bool) async throws {
+        let scene = try await SessionScene()
+        await scene.login()
+        let place = scene.directory.file("staging/incoming/sftp/acme")
+        let away = scene.directory.file("away")
+        if isOpen {
+            #expect(await scene.welcome().1.ok)
+            try FileManager.default.moveItem(atPath: place, toPath: away)
+        }
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: away)
+        let (session, answer) = await scene.welcome()
+        #expect(session == nil && answer.message == "the gate cannot store anything now; try again later")
+        let problem = scene.intake.health.problems["staging"] ?? ""
+        #expect(problem.hasPrefix("nothing of what acme sends can be stored: \(place) is a symbolic link"))
+        try FileManager.default.removeItem(atPath: place)
+        if isOpen { try FileManager.default.moveItem(atPath: away, toPath: place) }
+        #expect(await scene.welcome().1.ok)
+        #expect(scene.intake.health.problems["staging"] == nil)
+        #expect(try await scene.transfers() == ["rejected staging_full acme"])
+    }
+
     @Test("A hello waits for the login to be in the ledger")
     func waitsForLogin() async throws {
         let scene = try await SessionScene()

@@ -445,6 +445,29 @@ import Testing
         #expect(throws: StagingError.self) { try PartialStore(incoming: other.path) }
     }
 
+    @Test(arguments: ["incoming", "incoming/sftp", "incoming/sftp/acme"])
+    func noLinkInStagingLeadsToAnAccountsDirectory(_ name: String) throws {
+        let outside = try TemporaryDirectory("outside")
+        let other = try TemporaryDirectory("staging")
+        let place = other.file(name)
+        let above = (place as NSString).deletingLastPathComponent
+        for path in [outside.file("sftp/acme"), outside.file("acme"), above] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: outside.path)
+        let error = #expect(throws: StagingError.self) {
+            try PartialStore(incoming: other.file("incoming/sftp/acme"))
+        }
+        #expect(error?.code == .obstructed)
+        // Staging itself may lie at the end of one.
+        try FileManager.default.removeItem(atPath: place)
+        try FileManager.default.createDirectory(
+            atPath: other.file("incoming/sftp"), withIntermediateDirectories: true)
+        let link = outside.file("link")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: other.path)
+        _ = try PartialStore(incoming: link + "/incoming/sftp/acme")
+    }
+
     @Test func aWholeUploadThatIsWrittenOverOutOfOrderIsNotBelievedAfterACrash() throws {
         let drop = try killed("x.part") { file in
             try write(file, "first file", at: 0)

@@ -27,11 +27,11 @@ struct AccountListCommand: ParsableCommand {
         if output.isJSON {
             try Output.json(.array(listing.accounts.map(\.json)))
         } else if listing.accounts.isEmpty {
+            let kept = listing.isAnyKept ? "; a running gate goes on with those that it read before" : ""
             try Output.line(
                 listing.problems.isEmpty
                     ? "no accounts in \(directory); `dropgate account add NAME --key FILE` makes one"
-                    : "no account in \(directory) can be read; a running gate goes on with those that it read before"
-            )
+                    : "no account in \(directory) can be read\(kept)")
         } else {
             var table = TextTable(["ACCOUNT", "STATE", "ROLE", "LOGIN BY", "CREATED", "NOTE"])
             for account in listing.accounts {

@@ -30,6 +30,8 @@ struct PullCommand: AsyncParsableCommand {
               0 all that waited was fetched, but for what a consumer of the other gate took, or its sender took back (a note \
             says so)
               1 something was not, the gate was not reached, or the account there is no collector's
+              75 something has no place here for now, as where a directory of staging is a link, or closed to this gate: the \
+            rest came, and once that is mended the next pull brings it
             """)
 
     @Argument(help: "The other gate: sftp://USER@HOST:PORT/.")
@@ -91,7 +93,11 @@ struct PullCommand: AsyncParsableCommand {
                     try tell(summary, of: round)
                 }
             } then: {
-                if !Self.isWell(summary) { throw ExitCode(ExitStatus.no.rawValue) }
+                if !Self.isWell(summary) {
+                    // Once what is in the way here is gone, the same command is worth another try.
+                    let status: ExitStatus = summary.unplaced > 0 ? .tryAgain : .no
+                    throw ExitCode(status.rawValue)
+                }
             }
             return
         }

@@ -3,8 +3,10 @@ import Admission
 import HTTPTypes
 import Hummingbird
 import JSON
+import Ledger
 import Management
 import NIOCore
+import Staging
 
 struct Problem: Error, Sendable {
     let status: HTTPResponse.Status
@@ -64,7 +66,7 @@ struct Problem: Error, Sendable {
             return
         }
         let known = ManagementError.of(error)
-        let text = known?.description ?? "\(error)"
+        let text = Self.detail(known) ?? known?.description ?? "\(error)"
         switch known?.code {
         case .refused: self.init(.conflict, "refused", text)
         case .invalid: self.init(.badRequest, "bad_parameter", text)
@@ -77,6 +79,17 @@ struct Problem: Error, Sendable {
             headers[.retryAfter] = "60"
         case .internalError, .notAsSigned, nil:
             self.init(.internalServerError, "internal", text)
+        }
+    }
+
+    /// In place of what is said of files on the gate's machine, which are for whoever keeps it; nil for what anybody may read.
+    private static func detail(_ error: ManagementError?) -> String? {
+        guard let error, error.cause is StagingError || error.cause is LedgerError else { return nil }
+        return switch error.code {
+        case .unavailable: "the gate cannot do this now; try again later"
+        case .configuration:
+            "something on the gate's machine has to be mended first: `dropgate doctor` there says what"
+        default: nil
         }
     }
 

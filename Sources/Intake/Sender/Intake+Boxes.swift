@@ -6,7 +6,7 @@ import Staging
 import Synchronization
 
 extension Intake {
-    /// A session of an account begins.
+    /// A session of an account begins. Throws a `StagingError` where the account has no directories to write to; the health says so.
     /// - Parameters:
     ///   - withdrawal: why it may change nothing any more; nil: it may. It is asked often.
     ///   - isHeard: whether an answer would reach it.
@@ -15,9 +15,17 @@ extension Intake {
         withdrawal: @escaping @Sendable () -> (reason: Reason, message: String)? = { nil },
         isHeard: @escaping @Sendable () -> Bool = { true }
     ) throws -> SenderSession {
-        SenderSession(
-            id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: try box(of: account),
-            withdrawal: withdrawal, isHeard: isHeard)
+        let box = try box(of: account)
+        do throws(StagingError) {
+            try lookAtIncoming(of: account)
+        } catch {
+            hasNoPlace(account, error)
+            throw error
+        }
+        mayHavePlace(account)
+        return SenderSession(
+            id: sessions.wrappingAdd(1, ordering: .relaxed).newValue, box: box, withdrawal: withdrawal,
+            isHeard: isHeard)
     }
 
     /// The box of an account. Where staging has no place for one, the health says so.
@@ -32,6 +40,7 @@ extension Intake {
 
     private func load(_ account: String) throws -> SenderBox {
         let files = try PartialStore(incoming: staging.uploads(of: account).path)
+        try recoverLeftClaims(of: account, files)
         var state = SenderBox.State()
         for folder in try files.directories() {
             state.tree.insert(folder: folder.path, modified: folder.modified)

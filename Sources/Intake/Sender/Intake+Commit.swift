@@ -127,11 +127,10 @@ extension Intake {
     func reserve(_ path: DropPath, _ box: SenderBox) throws(IntakeError) -> String {
         do throws(StagingError) {
             let readyPath = try staging.ready.reserve(Self.readyRoot(box.account) + path.text)
-            hasPlace(box.account)
+            mayHavePlace(box.account)
             return readyPath
         } catch {
-            // Another name may have a place. What else is wrong is wrong for all of them.
-            guard [.badPath, .exists].contains(error.code) else { throw hasNoPlace(box.account, error) }
+            guard isOfItsName(error, box.account) else { throw hasNoPlace(box.account, error) }
             logger.error("no place under ready/ for \(UntrustedText.head(path.description)): \(error)")
             throw IntakeError(
                 .badPath,

@@ -12,6 +12,8 @@ package struct AccountService: Sendable {
         package let accounts: [Account]
         /// What is wrong with the other files, by file.
         package let problems: [SettingsProblem]
+        /// Whether a running gate goes on with what one of those files said before: they are neither gone nor close their account.
+        package let isAnyKept: Bool
 
         /// Throws what is wrong with files.
         package func check() throws(SettingsErrors) {
@@ -38,10 +40,11 @@ package struct AccountService: Sendable {
             let listing = try store.load()
             return Listing(
                 accounts: listing.accounts.values.sorted { $0.name < $1.name },
-                problems: listing.badFiles.sorted { $0.key < $1.key }.flatMap(\.value.problems))
+                problems: listing.badFiles.sorted { $0.key < $1.key }.flatMap(\.value.problems),
+                isAnyKept: listing.badFiles.values.contains { $0.closes != true && !$0.isAbsent })
         } catch {
             guard error.code == .notFound else { throw ManagementError(error) }
-            return Listing(accounts: [], problems: [])
+            return Listing(accounts: [], problems: [], isAnyKept: false)
         }
     }
 

@@ -77,8 +77,9 @@ package enum Authority {
                 seq: seq, command: what, attribution: attribution, settings: settings, own: own, warn: warn)
         } catch {
             let known = ManagementError.of(error)
+            let codes: [ManagementError.Code] = [.unavailable, .configuration]
             throw ManagementError(
-                known?.code == .unavailable ? .unavailable : .internalError,
+                codes.first { $0 == known?.code } ?? .internalError,
                 "nothing was exported, because the export cannot be recorded in the ledger: "
                     + (known?.message ?? "\(error)"),
                 fix: known?.fix ?? "run this as the gate's own user, with room on its disk"

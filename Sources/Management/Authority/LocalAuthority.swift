@@ -47,6 +47,8 @@ package actor LocalAuthority: GateAuthority {
         let ownership = try StateOwnership.take(of: settings)
         do {
             let seen = try await LedgerWitnesses(settings).seen(warn)
+            // Before anything of it is opened, and as a start asks: it says whose it is to be.
+            try settings.ledgerHandle.requireWritable()
             let store = try settings.ledgerHandle.open(node: settings.node, extending: seen.checkpoints)
             for lack in try seen.lacks(settings.ledgerHandle.reader().witnessed()) { warn(lack) }
             if let settled = try LedgerKeys(settings).settleRotation() { warn(settled) }
@@ -59,7 +61,7 @@ package actor LocalAuthority: GateAuthority {
 
     /// What cannot be written passes by itself, as a full disk does, or its keeper mends it, to whom it says how: both are no failure of
     /// the gate.
-    private static func mendable(_ error: any Error) -> any Error {
+    static func mendable(_ error: any Error) -> any Error {
         guard let error = error as? LedgerError, error.code == .unwritable, let fix = error.fix else {
             return error
         }

@@ -28,13 +28,13 @@ package enum GatePresence: Sendable {
                 return .unknown(Self.writer(error))
             }
         } catch {
-            let known = ManagementError.of(error)
+            let known = ManagementError.of(LocalAuthority.mendable(error))
             return .unknown(
                 ManagementError(
-                    .internalError, "\(unknown): \(known?.message ?? "\(error)")",
+                    known?.code ?? .internalError, "\(unknown): \(known?.message ?? "\(error)")",
                     fix: known?.fix
                         ?? "run this as the gate's own user; if that does not help, look into the gate's log",
-                    cause: error))
+                    retryAfter: known?.retryAfter, cause: error))
         }
     }
 

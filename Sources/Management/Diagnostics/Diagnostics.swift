@@ -45,8 +45,11 @@ package enum Diagnostics {
         // Keys that differ from those of the last start are told by the start itself, which does not wait for sealed entries.
         Check("host keys", [.start]) { await HostKeyCheck.keys($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
-        // What is merely not ideal about directories is doctor's to say.
-        Check("filesystem", starts) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
+        // What is merely not ideal is doctor's to say. A gate without room starts, and says so by itself.
+        Check("filesystem", [.start]) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
+        Check("filesystem", [.check]) {
+            FilesystemCheck($0.settings).findings().filter { $0.state == .fail }
+        },
         Check("filesystem", [.doctor, .check, .console]) { GateCheck($0).staging() },
         Check("filesystem", everywhere) { StagingLinkCheck.findings($0.settings) },
         Check("machine") { MachineCheck($0.settings).findings() },
@@ -125,7 +128,16 @@ package enum Diagnostics {
         finding.state == .fail
             && all.contains { other in
                 other.state == .fail && other.area == finding.area && other.text != finding.text
-                    && finding.text.contains(other.text) && (other.isFatal || !finding.isFatal)
+                    && says(finding.text, other.text) && (other.isFatal || !finding.isFatal)
             }
+    }
+
+    /// Whether a text says what another one does: a path at the other one's end is the same here, and not the beginning of a longer one.
+    private static func says(_ text: String, _ other: String) -> Bool {
+        text.ranges(of: other).contains { range in
+            guard range.upperBound < text.endIndex else { return true }
+            let next = text[range.upperBound]
+            return !next.isLetter && !next.isNumber && !"/._-~".contains(next)
+        }
     }
 }

@@ -132,7 +132,8 @@ struct GateCheck {
             } else if file.closes == true {
                 "mend the file; meanwhile nobody can log in to the account"
             } else {
-                "mend the file; a running gate goes on with what it read before, and after a start there is no such account"
+                "\(file.isDenied ? "let the gate read the file" : "mend the file"); a running gate goes on with what it read before, "
+                    + "and after a start there is no such account"
             }
         return file.errors.problems.map { Finding("accounts", .fail, "\($0)", fix: fix) }
     }

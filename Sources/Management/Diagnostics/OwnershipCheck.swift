@@ -16,16 +16,46 @@ enum OwnershipCheck {
         var isNeeded = true
     }
 
+    /// The gate's user, who is another one than this process's.
+    private struct Gate {
+        var user: uid_t
+        var groups: Set<gid_t>
+
+        /// nil: this process asks for itself.
+        init?(_ settings: GateSettings, byOwner: Bool) {
+            guard byOwner, let owner = SetupOwner(ofLedger: settings) else { return nil }
+            (user, groups) = (owner.user, owner.groups)
+        }
+    }
+
     /// - Parameter byOwner: this process is not the gate; root looks in the place of the gate's user.
     static func findings(_ settings: GateSettings, byOwner: Bool) -> [Finding] {
-        let gate = byOwner ? SetupOwner(ofLedger: settings)?.user : nil
-        // Who may not write there is no gate, and is told nothing.
-        guard gate != nil || access(settings.state, W_OK | X_OK) == 0 else { return [] }
-        return places(settings, ofAnother: gate != nil).compactMap { finding($0, gate, settings) }
+        let gate = Gate(settings, byOwner: byOwner)
+        guard gate != nil || mayBeGate(settings) else { return [] }
+        return places(settings, ofAnother: gate != nil).compactMap { finding($0, gate) }
+    }
+
+    /// What keeps the gate from the first of these directories of staging from which something does; nil where nothing is seen to.
+    static func barrier(_ directories: [String], _ settings: GateSettings) -> Finding? {
+        let gate = Gate(settings, byOwner: true)
+        let asks = gate != nil || mayBeGate(settings)
+        for path in directories {
+            // All of staging may lie behind a link.
+            if path != settings.staging.path, let found = StagingLinkCheck.finding(path, isFatal: false) {
+                return found
+            }
+            if asks, let found = finding(Place(path: path, isNeeded: false), gate) { return found }
+        }
+        return nil
+    }
+
+    /// Who may not write there is no gate, and is told nothing.
+    private static func mayBeGate(_ settings: GateSettings) -> Bool {
+        access(settings.state, W_OK | X_OK) == 0
     }
 
     /// - Parameter gate: nil: this process asks for itself.
-    private static func finding(_ place: Place, _ gate: uid_t?, _ settings: GateSettings) -> Finding? {
+    private static func finding(_ place: Place, _ gate: Gate?) -> Finding? {
         guard let status = status(place.path), isClosed(place, status, to: gate),
             // What lies in the place of a directory is told by `StagingLinkCheck`.
             place.rights & X_OK == 0 || status.st_mode & S_IFMT == S_IFDIR
@@ -33,26 +63,29 @@ enum OwnershipCheck {
         let path = place.path
         let action = place.rights & W_OK == 0 ? "read" : "write"
         var finding: Finding
-        if status.st_uid == gate ?? geteuid() {
+        let user = gate?.user ?? geteuid()
+        if status.st_uid == user {
             finding = Finding(
                 "filesystem", .fail, "its owner may not \(action) \(path)", fix: "chmod u+rwX \(path)")
         } else {
             let name = SystemUser.name(of: status.st_uid) ?? "\(status.st_uid)"
-            let all = status.st_mode & S_IFMT == S_IFDIR ? "-R " : ""
             finding = Finding(
                 "filesystem", .fail, "\(path) belongs to \(name), and the gate may not \(action) it",
-                fix: "give it to the gate's user: chown \(all)--reference=\(settings.state) \(path)")
+                fix: "give it to the gate's user: \(Presence.handover(path, to: user))")
         }
         finding.isFatal = place.isNeeded
         return finding
     }
 
-    private static func isClosed(_ place: Place, _ status: stat, to gate: uid_t?) -> Bool {
+    private static func isClosed(_ place: Place, _ status: stat, to gate: Gate?) -> Bool {
         guard let gate else { return access(place.path, place.rights) != 0 && errno == EACCES }
-        // Of others' files nothing is asked but whether everybody may read them: the gate's groups are not looked into.
-        if status.st_uid != gate { return place.rights != R_OK || status.st_mode & 0o004 == 0 }
-        let rights = mode_t(place.rights) << 6
-        return status.st_mode & rights != rights
+        // The first of these that is meant decides (path_resolution(7)).
+        let shift: mode_t =
+            if status.st_uid == gate.user { 6 } else if gate.groups.contains(status.st_gid) { 3 } else { 0 }
+        let rights = mode_t(place.rights)
+        guard status.st_mode >> shift & rights != rights else { return false }
+        // What a list says of the gate's user is not asked.
+        return status.st_uid == gate.user || !Presence.hasAccessList(place.path)
     }
 
     /// Where one is not there yet the gate makes it.
@@ -69,7 +102,12 @@ enum OwnershipCheck {
             places += [
                 StagingMark.known(inLedgerDirectory: ledger), StagingMark.place(in: settings.staging.path),
             ].map { Place(path: $0, rights: R_OK) }
+            // Where it is the gate's, `LedgerCheck` tells what is not.
+            places.append(Place(path: settings.ledger.path, rights: R_OK | W_OK))
         }
+        // Without one of these an account waits.
+        places += StagingLinkCheck.ofAccounts(settings.staging.path)
+            .filter { StagingError.obstacle(at: $0) == nil }.map { Place(path: $0, isNeeded: false) }
         // Without these a gate goes on, with a problem.
         places.append(Place(path: "\(ledger)/checkpoints", isNeeded: false))
         if settings.forward.syslog != nil || settings.forward.file != nil {

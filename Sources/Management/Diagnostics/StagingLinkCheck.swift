@@ -12,7 +12,7 @@ enum StagingLinkCheck {
         return fixed.compactMap { finding($0, isFatal: true) } + ofAccountsAndDays(staging)
     }
 
-    private static func finding(_ place: String, isFatal: Bool) -> Finding? {
+    static func finding(_ place: String, isFatal: Bool) -> Finding? {
         guard let obstacle = StagingError.obstacle(at: place) else { return nil }
         var finding = Finding("filesystem", .fail, obstacle.message, fix: obstacle.fix)
         finding.isFatal = isFatal
@@ -22,14 +22,29 @@ enum StagingLinkCheck {
     /// Only what is for that account or of that day waits, and the gate starts all the same; unless it stopped in the middle of a release
     /// of events, which a start ends first.
     private static func ofAccountsAndDays(_ staging: String) -> [Finding] {
-        let (sftp, webhook) = (StagingLayout.sftp, StagingLayout.webhook)
+        let webhook = StagingLayout.webhook
         let ready = "\(staging)/\(StagingLayout.ready)"
-        let incoming = "\(staging)/\(StagingLayout.incoming)"
-        let isReleasing = !names("\(incoming)/\(webhook)").isEmpty
-        return names("\(incoming)/\(sftp)").compactMap { finding("\(ready)/\(sftp)/\($0)", isFatal: false) }
+        let isReleasing = !names("\(staging)/\(StagingLayout.incoming)/\(webhook)").isEmpty
+        return ofAccounts(staging).compactMap { finding($0, isFatal: false) }
             + names("\(ready)/\(webhook)").filter(isDay).compactMap {
                 finding("\(ready)/\(webhook)/\($0)", isFatal: isReleasing)
             }
+    }
+
+    /// In each account's directory of uploads (`PartialStore`).
+    static let ofUploads = ["parts", "tree", "claimed", "small"]
+
+    /// The directories of those accounts that have sent something, in which what they send lies until it is released and afterwards. Some
+    /// need not be there.
+    static func ofAccounts(_ staging: String) -> [String] {
+        let sftp = StagingLayout.sftp
+        let incoming = "\(staging)/\(StagingLayout.incoming)/\(sftp)"
+        return names(incoming).flatMap { account -> [String] in
+            let uploads = "\(incoming)/\(account)"
+            // Through a link nothing is looked at.
+            let inner = StagingError.obstacle(at: uploads) == nil ? ofUploads.map { "\(uploads)/\($0)" } : []
+            return [uploads] + inner + ["\(staging)/\(StagingLayout.ready)/\(sftp)/\(account)"]
+        }
     }
 
     /// `2026-11-23`

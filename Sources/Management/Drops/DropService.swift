@@ -246,9 +246,15 @@ package struct DropChanges: Sendable {
     /// Takes back what no consumer has: an upload goes to quarantine, a held event is removed for good.
     package func withdraw(_ id: String) async throws -> (id: String, drop: WithdrawnDrop) {
         let drop = try TypedDrop(id)
-        guard let withdrawn = try await asking({ try await authority.withdraw(drop.id, by: attribution) })
-        else { throw drop.notWithdrawn(settings) }
-        return (drop.id, withdrawn)
+        do {
+            guard let withdrawn = try await authority.withdraw(drop.id, by: attribution)
+            else { throw drop.notWithdrawn(settings) }
+            return (drop.id, withdrawn)
+        } catch let error as IntakeError {
+            // What the gate words for whoever sends: here nothing is to be stored.
+            let isStaging = [Reason.stagingFull, .ledgerFailed].contains(error.code)
+            throw (isStaging ? drop.barrier(settings) : nil) ?? ManagementError(error)
+        }
     }
 
     private func asking<Answer>(_ body: () async throws -> Answer) async throws -> Answer {

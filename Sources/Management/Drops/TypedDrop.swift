@@ -3,6 +3,7 @@ import Admission
 import Files
 import Foundation
 import Ledger
+import Reachability
 import Settings
 import Staging
 
@@ -66,10 +67,10 @@ struct TypedDrop {
                 fix: "`dropgate drops list --held` shows what is held")
         }
         let what =
-            switch isTaken(record, settings) ? .taken : record.state {
+            switch record.state {
             case .pending: "it is accepted, and on its way to ready/"
-            case .released: "it is released, and waits in ready/"
-            case .taken: "it was released, and its consumer has taken it"
+            case .released: released(record, settings)
+            case .taken: Self.taken
             case .acknowledged: "it was released, and its consumer has acknowledged it"
             case .forgotten: "it was released and is done with, and its receipt was removed"
             case .withdrawn: "it was withdrawn"
@@ -79,12 +80,38 @@ struct TypedDrop {
             .refused, "drop \(id) is not held: \(what)", fix: "`dropgate drops show \(id)` says more")
     }
 
-    /// Whether a consumer has it, which the ledger may not know yet. False where that cannot be looked at.
-    private func isTaken(_ record: DropRecord, _ settings: GateSettings) -> Bool {
-        guard record.state == .released, let reader = try? settings.ledgerHandle.reader(),
-            let look = try? ReadyLook(settings, reader)
-        else { return false }
-        return (try? look.place(of: record)) == .taken
+    private static let taken = "it was released, and its consumer has taken it"
+
+    /// A consumer may have taken it, and the ledger does not know that yet. Where staging cannot be looked at nobody does.
+    private func released(_ record: DropRecord, _ settings: GateSettings) -> String {
+        guard let reader = try? settings.ledgerHandle.reader(), let look = try? ReadyLook(settings, reader),
+            let place = try? look.place(of: record)
+        else { return "it is released" }
+        return switch place {
+        case .there: "it is released, and waits in ready/"
+        case .taken: Self.taken
+        case .unknown: "it is released"
+        }
+    }
+
+    /// What keeps an upload from being withdrawn until a person has mended it: something in staging, on the way to where it lies or is to
+    /// go. nil where nothing of that can be seen.
+    func barrier(_ settings: GateSettings) -> ManagementError? {
+        guard let record = known(settings), let account = StagingLayout.account(ofReady: record.readyPath)
+        else { return nil }
+        let ends = [
+            StagingLayout.released(record.readyPath), StagingLayout.acceptedFile(id, of: account),
+            "\(StagingLayout.quarantine)/\(StagingLayout.sftp)/\(account)/\(id)",
+        ]
+        let staging = settings.staging.path
+        // From the outermost on, staging itself first.
+        let ways: [String] = ends.flatMap { end in
+            Paths.above("/" + end).reversed().map { $0 == "/" ? staging : staging + $0 }
+        }
+        return OwnershipCheck.barrier(ways, settings).map { found in
+            ManagementError(
+                .configuration, "drop \(id) cannot be withdrawn now: \(found.text)", fix: found.fix)
+        }
     }
 
     /// Why there is nothing to withdraw.

@@ -24,10 +24,11 @@ package struct SetupOwner: Sendable {
     init?(ofState settings: GateSettings) { self.init(of: settings.state, settings) }
 
     /// Who writes a gate's ledger: whose its file is, or the state, where there is none yet. A gate may run as root although its state
-    /// is another user's. nil as for any directory.
+    /// is another user's: then the lock is root's, too, and a file of root's alone was put back by root. nil as for any directory.
     package init?(ofLedger settings: GateSettings) {
         let file = settings.ledger.path
-        self.init(of: access(file, F_OK) == 0 ? file : settings.state, settings)
+        let isWriters = Presence.owner(of: file).map { $0 != 0 || Presence.owner(of: file + ".lock") == 0 }
+        self.init(of: isWriters == true ? file : settings.state, settings)
     }
 
     private init?(of place: String, _ settings: GateSettings) {
@@ -38,6 +39,12 @@ package struct SetupOwner: Sendable {
     /// - Parameter groups: those that the user may give files to meanwhile.
     package func become(with groups: [AccessGroup] = []) throws {
         guard join(groups), setgid(group) == 0, setuid(user) == 0 else { throw failure(.last) }
+    }
+
+    /// Those of the user, as the system knows them.
+    var groups: Set<gid_t> {
+        let known = SystemUser.groups(of: user)
+        return known.isEmpty ? [group] : known
     }
 
     /// Takes the user's own groups and these.

@@ -77,7 +77,10 @@ package struct FilesystemCheck {
                 continue
             }
             let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
-            let fix = "chmod 700 \(place.path)"
+            // The gate may use what is root's by its group alone.
+            let isRoots = geteuid() != 0 && Presence.owner(of: place.path) == 0
+            let first = isRoots ? "\(Presence.handover(place.path, to: geteuid())) && " : ""
+            let fix = "\(first)chmod 700 \(place.path)"
             findings.append(
                 mode & 0o002 != 0
                     ? .fatal(Self.area, text + ": anybody can change it", fix: fix)

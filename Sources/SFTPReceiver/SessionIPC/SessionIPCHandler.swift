@@ -129,7 +129,16 @@ struct SessionIPCHandler: Sendable {
                 }, isHeard: isHeard)
             return WelcomedSession(connection: connection, login: login, sender: sender)
         } catch {
-            throw Refusal("\(error)", message: "the gate cannot store anything now; try again later")
+            let refusal = Refusal(
+                "\(login.account.name): \(error)",
+                message: "the gate cannot store anything now; try again later")
+            // Before it has named a file: one entry for all that it would have sent.
+            var attempt = attempt(.transfer, login, connection)
+            attempt.verdict = .rejected
+            attempt.reason = error is StagingError ? .stagingFull : .ledgerFailed
+            attempt.detail["message"] = .string(refusal.message)
+            intake.note(attempt)
+            throw refusal
         }
     }
 

@@ -211,7 +211,12 @@ package final class LocalReadyStore: ReadyStore {
         for name in try directory.names() {
             guard let status = try directory.status(name) else { continue }
             if status.isDirectory, path.utf8.count(where: { $0 == 0x2F }) < StagingLayout.deepest {
-                try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
+                do throws(StagingError) {
+                    try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
+                } catch {
+                    // Consumers may remove it, close it, or put something else there: what lies beside it shows all the same.
+                    guard [.notFound, .denied, .obstructed].contains(error.code) else { throw error }
+                }
             } else if status.isRegular {
                 found.append(path + name)
             }

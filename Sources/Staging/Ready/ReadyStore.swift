@@ -68,7 +68,8 @@ package protocol ReadyStore: Sendable {
     func stillHolds(_ readyPath: String) throws(StagingError) -> Bool
     /// Opens a released file for reading (verification only).
     func openReleased(_ readyPath: String) throws(StagingError) -> any ReleasedFile
-    /// The files below a path that ends with a slash, in no order.
+    /// The files below a path that ends with a slash, in no order. Without those of directories that this process may not look into: of
+    /// what is closed to it nothing is known.
     func released(below root: String) throws(StagingError) -> [String]
     /// Removes a released file and returns whether it was there.
     @discardableResult
