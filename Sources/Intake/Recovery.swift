@@ -202,8 +202,14 @@ extension Intake {
             if try store.body(seq: record.seq) != nil {
                 return failed(record, StagingError(.notFound, "its file is gone, and is written again"))
             }
-            // Throws where its directory is gone, too: that may have been moved, and comes back with the file in it.
-            if let incoming = record.incoming { _ = try staging.file(incoming) }
+            // Throws where its directory is gone, too: that may have been moved, and comes back with the file in it; and it may be back
+            // since the release failed.
+            if let incoming = record.incoming {
+                let file = try staging.file(incoming)
+                if try file.directory.status(file.name) != nil {
+                    throw StagingError(.notFound, "its file was away, and is back")
+                }
+            }
         } catch {
             health.set(
                 problem: "release", of: record.id,

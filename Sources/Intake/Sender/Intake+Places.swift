@@ -79,6 +79,8 @@ extension Intake {
     private func hasPlaceNow(_ account: String) -> Bool {
         do {
             try lookAtReady(of: account)
+            // Nothing is made: whoever puts a directory back is to find its place free.
+            guard try Directory(path: staging.uploads.path).status(account) != nil else { return true }
             try lookAtIncoming(of: account)
             // Last: where it is not in memory, all that it has is looked at.
             _ = try box(of: account)

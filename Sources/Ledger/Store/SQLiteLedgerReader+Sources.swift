@@ -30,9 +30,18 @@ extension SQLiteLedgerReader {
                     }
                 }
                 try Task.checkCancellation()
-                last = try Int64.fetchOne(dayBefore, arguments: [day])
+                last = try Self.day(before: day, dayBefore)
             }
             return found
         }
+    }
+
+    /// The newest day before another on which somebody called; nil where there is none. Throws `LedgerError(.unreadable)` for a fraction,
+    /// which somebody has written there: it lies before the day that it is rounded to.
+    /// - Parameter statement: `dayBefore`.
+    static func day(before day: Int64, _ statement: Statement) throws -> Int64? {
+        guard let before = try Int64.fetchOne(statement, arguments: [day]) else { return nil }
+        guard before < day else { throw LedgerError.damaged(column: "time", of: "entries", row: nil) }
+        return before
     }
 }

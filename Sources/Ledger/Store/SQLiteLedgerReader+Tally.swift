@@ -96,7 +96,7 @@ extension SQLiteLedgerReader {
                 where try Int.fetchOne(lookUp, arguments: [day, Data(SourceKey.bytes(source)), seq]) != nil {
                     found.insert(source)
                 }
-                return try Int64.fetchOne(db.cachedStatement(sql: Self.dayBefore), arguments: [day])
+                return try Self.day(before: day, db.cachedStatement(sql: Self.dayBefore))
             }
             unknown.subtract(found)
         }

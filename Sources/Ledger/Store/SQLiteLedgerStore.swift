@@ -246,10 +246,14 @@ final class SQLiteLedgerStore: LedgerStore {
                 sql: "SELECT * FROM \(Schema.drops(in: .withdrawn)) AND incoming IS NOT NULL ORDER BY seq"
             ).compactMap { row in
                 // As of `pendingDrop`.
-                guard let record = try? DropRecord(row: row),
-                    let entry = try unsealedEntry(record.seq, db) ?? (try? self.entry(record.seq, db))
-                else { return nil }
-                return (record: record, entry: entry)
+                do {
+                    let record = try DropRecord(row: row)
+                    guard let entry = try unsealedEntry(record.seq, db) ?? (try? self.entry(record.seq, db))
+                    else { return nil }
+                    return (record: record, entry: entry)
+                } catch is LedgerError {
+                    return nil
+                }
             }
         }
     }

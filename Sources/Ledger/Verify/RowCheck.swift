@@ -3,7 +3,7 @@ import Admission
 import GRDB
 
 struct RowCheck {
-    /// What a column may have; nil columns have no condition.
+    /// What a column may have.
     private enum Kind {
         case seq, size, integer, time, text, bytes
         /// A time, or that which never comes.
