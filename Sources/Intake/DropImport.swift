@@ -102,10 +102,11 @@ extension Intake {
 
     /// Makes a fetched drop one of this gate: entry committed, and held until it is said that the other gate has let go of it
     /// (`release(pulled:)`). `.held` then, and for one that was held before, which gets the name that it has there now. One that is
-    /// kept already is `.duplicate` if it was pulled from that gate, else `.own`, and nothing changes. `.pending` for one that is to be released already, or when another import is
-    /// at it. When it throws, the fetched file stays where it is. What is known here is compared with what the other gate has under the
-    /// id before that file is looked at: `.malformed` where it is another one, `.incomplete` where the file is not whole, or not there.
-    /// `.badPath` where this drop has no place, with a time where it is for now; another one may have one.
+    /// kept already is `.duplicate` if it was pulled from that gate, else `.own`, and nothing changes. `.pending` for one that is to be
+    /// released already, or when another import is at it. When it throws, the fetched file stays where it is. What is known here is
+    /// compared with what the other gate has under the id before that file is looked at: `.malformed` where it is another one,
+    /// `.incomplete` where the file is not whole, or not there. `.badPath` where this drop has no place, but another one may have one;
+    /// with a time to try again where its place may become free.
     /// - Parameter facts: who takes it over and why, for the entry.
     package func importDrop(
         _ drop: PulledDrop, by facts: [String: JSONValue] = [:]

@@ -92,8 +92,8 @@ package struct DropOutcome: Sendable, Hashable {
 
 /// Why Intake does not accept: nothing was stored.
 package struct IntakeError: Error, Sendable, CustomStringConvertible {
-    /// `.stagingFull`, `.ledgerFailed`, `.rateLimited` (too much waits to be written), `.badPath` (with a time to try again: of this one
-    /// alone, for now) or `.malformed`;
+    /// `.stagingFull`, `.ledgerFailed`, `.rateLimited` (too much waits to be written), `.badPath` (of this one alone; with a time to try
+    /// again where that may help) or `.malformed`;
     /// `.forbiddenOperation` where somebody else is deciding on a drop, or it cannot be taken back; of a session that
     /// may do nothing any more, why; of an event in quarantine why the policy refuses its source; and of a fetched drop
     /// `.incomplete` where its file is not whole.

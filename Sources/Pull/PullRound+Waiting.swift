@@ -32,7 +32,7 @@ extension PullRound {
     /// What became of a drop that was handed over.
     private enum Handover: Sendable {
         case taken(DropOutcome.Status)
-        /// With a time where it has no place for now, and may have one later.
+        /// With a time to try again where it has no place, and may get one.
         case refused(IntakeError)
         /// What lies here of it is not all of it.
         case notWhole(String)

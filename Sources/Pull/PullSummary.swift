@@ -17,7 +17,8 @@ package struct PullSummary: Sendable {
     /// Not looked at: a round has an end, whatever the other gate lists.
     package var left = 0
     package var failures: [(drop: String, why: String)] = []
-    /// Of the failures, drops that have no place here for now, whatever is the matter with their directories: a later pull is worth a try.
+    /// Of the failures, drops that have no place here, because something is wrong with their directories: once that is mended, a later
+    /// pull brings them.
     package var unplaced = 0
 
     /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its receipt goes, one

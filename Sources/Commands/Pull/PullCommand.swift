@@ -30,7 +30,7 @@ struct PullCommand: AsyncParsableCommand {
               0 all that waited was fetched, but for what a consumer of the other gate took, or its sender took back (a note \
             says so)
               1 something was not, the gate was not reached, or the account there is no collector's
-              75 something has no place here for now, as where a directory of staging is a link, or closed to this gate: the \
+              75 something found no place here, because a directory of staging is a link, say, or closed to this gate: the \
             rest came, and once that is mended the next pull brings it
             """)
 
