@@ -259,8 +259,8 @@ let package = Package(
         .testTarget(
             name: "ConsoleTests",
             dependencies: [
-                "Admission", "Console", "JSON", "Ledger", "Management", "Reachability", "Support", "TLS",
-                httpTypes, nio, nioEmbedded, nioHTTP1,
+                "Admission", "Console", "Files", "Intake", "JSON", "Ledger", "Management", "Reachability",
+                "Staging", "Support", "TLS", httpTypes, logging, nio, nioEmbedded, nioHTTP1,
             ],
             swiftSettings: strict),
         .testTarget(

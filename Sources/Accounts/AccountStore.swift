@@ -35,13 +35,16 @@ package struct AccountStore: Sendable {
         return listing
     }
 
+    /// Throws where the directory itself cannot be listed, as `load` does. Opens no file in it.
+    package func checkDirectory() throws(AccountError) { _ = try files() }
+
     /// One account. Throws `.notFound`, `.badName` or `.badFile`.
     package func load(name: String) throws(AccountError) -> Account {
         try Account.check(name: name)
         var isThere = true
         do throws(FileError) { isThere = try Presence.check(path(of: name)) } catch {
             // What is wrong with the directory is told of it, and else of the file.
-            _ = try files()
+            try checkDirectory()
         }
         guard isThere else { throw missing(name) }
         do throws(BadFile) {
@@ -95,7 +98,7 @@ package struct AccountStore: Sendable {
 
     /// Where their directory is none, or may not be used, nobody knows which accounts there are: that is told instead.
     private func missing(_ name: String) -> AccountError {
-        do throws(AccountError) { _ = try files() } catch {
+        do throws(AccountError) { try checkDirectory() } catch {
             if error.code == .unusable { return error }
         }
         return AccountError(.notFound, "there is no account \"\(name)\" (no file \(path(of: name)))")
@@ -118,7 +121,8 @@ package struct AccountStore: Sendable {
     func files() throws(AccountError) -> [String] {
         do throws(StagingError) {
             return try Directory(path: directory).names().filter { name in
-                !name.hasPrefix(".") && (name.hasSuffix(".yaml") || name.hasSuffix(".yml"))
+                // One that ends in `.yml` is told of: its account would be missed.
+                !name.hasPrefix(".") && (name.hasSuffix(Self.suffix) || name.hasSuffix(".yml"))
             }
         } catch {
             throw Self.failure(error)
@@ -197,7 +201,7 @@ package struct AccountStore: Sendable {
     private static func words(_ failure: SmallFile.Failure, _ path: String) -> String {
         guard isDenial(failure) else { return failure.description }
         let text = "permission denied: \(SystemUser.own) may not read it"
-        return Presence.remedy(path).map { "\(text): \($0)" } ?? text
+        return AccessAdvice.remedy(path).map { "\(text): \($0)" } ?? text
     }
 
     private func write(_ account: Account, replacing: Bool) throws(AccountError) {

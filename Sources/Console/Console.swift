@@ -115,7 +115,9 @@ package final class Console: Service {
         let (intake, credentials) = (intake, Credentials(tokens: tokens, isSecure: settings.tls != nil))
         let health = HealthPages(intake: intake, details: details, credentials: credentials)
         guard let services else { return Faces(health: health, api: nil, pages: nil, beside: nil) }
-        let (jobs, watch, streams, entries) = (Jobs(), GateWatch(services), StreamPlaces(), EntryLimit())
+        let (jobs, watch, streams, entries) = (
+            Jobs(logger: logger), GateWatch(services), StreamPlaces(), EntryLimit()
+        )
         let beside = Beside(jobs: jobs, watch: watch, activity: services.activity)
         return Faces(
             health: health,

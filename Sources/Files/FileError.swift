@@ -1,5 +1,4 @@
 // What is wrong with a file, as a value.
-import Glibc
 
 /// Why a file could not be used, worded for the end of "FILE …".
 package struct FileError: Error, Sendable, CustomStringConvertible {
@@ -20,16 +19,8 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
         let isDenial = action == "read" && error.isDenial
         self.init(
             message: action == "read"
-                ? Presence.denial(path, error) : "cannot \(action) \(path): \(error)",
+                ? AccessAdvice.denial(path, error) : "cannot \(action) \(path): \(error)",
             saysFix: isDenial, isDenial: isDenial)
-    }
-
-    /// What is root's and is to be the gate's to read.
-    init(ofRoots path: String, giveTo user: uid_t) {
-        self.init(
-            message:
-                "permission denied: \(SystemUser.own) may not read \(path): it belongs to root; give it to the gate's user "
-                + "(\(Presence.handover(path, to: user)))", saysFix: true, isDenial: true)
     }
 
     private init(message: String, saysFix: Bool, isDenial: Bool) {
@@ -44,4 +35,22 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+}
+
+extension FileError {
+    /// What to say of some files of the gate's, of which one was refused: where one is root's alone, it is to be given to the gate's
+    /// user, wherever it lies, for the gate is not to run as root. Else this error.
+    /// - Parameter home: a directory of the gate's user.
+    package func toBeGiven(_ files: [String], toOwnerOf home: String) -> FileError {
+        guard isDenial, let user = Presence.owner(of: home), user != 0,
+            let file = files.first(where: Self.isRootsAlone)
+        else { return self }
+        return FileError(
+            message: "\(AccessAdvice.refusal(of: file)): it belongs to root; "
+                + AccessAdvice.handoverToGate(file, user), saysFix: true, isDenial: true)
+    }
+
+    private static func isRootsAlone(_ file: String) -> Bool {
+        Presence.barrier(file) == file && Presence.owner(of: file) == 0 && !Presence.isDirectory(file)
+    }
 }

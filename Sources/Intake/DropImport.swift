@@ -220,12 +220,10 @@ extension Intake {
         do throws(StagingError) {
             return try staging.ready.reserve(drop.readyPath)
         } catch {
-            let isItsName = [.badPath, .exists].contains(error.code)
-            // Where `ready/` itself can be looked into, what is wrong with its directories is no other account's matter.
-            let isItsOwn = isItsName || error.code != .full && (try? staging.ready.isOccupied("x")) != nil
+            // Where `ready/` itself can be looked into, what is wrong with the directories of an account concerns no other account.
             throw IntakeError(
-                isItsOwn ? .badPath : .stagingFull, "no place for \(drop.readyPath): \(error)",
-                retryAfter: isItsName ? nil : 30)
+                isOfItsName(error, below: "") ? .badPath : .stagingFull,
+                "no place for \(drop.readyPath): \(error)", retryAfter: error.isAboutName ? nil : 30)
         }
     }
 

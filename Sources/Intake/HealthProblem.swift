@@ -28,11 +28,12 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "look after the disk and the modes of the ledger's directory; the gate tries each second, and accepts again once that "
                 + "works"
         case .staging, .release, .settling, .withdrawal:
-            "see that the staging directory is the gate's, writable and not full, and that each of its directories is a real directory, "
-                + "not a link or a file; what was accepted is kept and tried again"
+            "see that the staging directory is the gate's, writable and not full, and that each of its directories is there and is a real "
+                + "directory, not a link or a file; what was accepted is kept and tried again"
         case .lost:
             "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
-                + "their sender must send them again (of one with an `origin`, see first whether that gate still has it); this is told until the gate is restarted"
+                + "their sender must send them again (of one with an `origin`, see first whether that gate still has it); this is told "
+                + "until the gate is restarted"
         case .pull:
             "run `dropgate pull` again: it asks the other gate, and releases these drops or puts them into quarantine; if that gate "
                 + "cannot be asked any more, find out there (`dropgate drops show ID`, or its ledger) whether each drop was "

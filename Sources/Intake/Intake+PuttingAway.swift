@@ -70,7 +70,7 @@ extension Intake {
     /// Puts away what could not be put away when it was withdrawn, the oldest first. A drop that somebody is at has its turn in the next
     /// round, and one that fails keeps no other from its own. Throws the first failure of which nobody is told otherwise.
     func putAwayWithdrawn() async throws {
-        var failure: (any Error)?
+        var failure = FirstFailure()
         for (id, reason) in notAway.withLock(\.self).sorted(by: { $0.key < $1.key }) {
             guard takeInHand(id) else { continue }
             defer { letGo(id) }
@@ -82,10 +82,10 @@ extension Intake {
                     try await putAwayAgain(id, reason)
                 }
             } catch {
-                failure = failure ?? error
+                failure.note(error)
             }
         }
-        if let failure { throw failure }
+        try failure.rethrow()
     }
 
     /// The drop is in hand, and its box locked if there is one.

@@ -186,14 +186,14 @@ private struct StagingSweep {
         _ end: DropEnd, olderThan age: Duration, isDone: (DropRecord) async throws -> Bool
     ) async throws {
         var after: DropRecord?
-        var failure: (any Error)?
+        var failure = FirstFailure()
         while case let drops = try intake.store.drops(
             end, before: intake.now - age, after: after, limit: 256), let last = drops.last
         {
             after = last
             var done: [DropRecord] = []
             for drop in drops {
-                do { if try await isDone(drop) { done.append(drop) } } catch { failure = failure ?? error }
+                do { if try await isDone(drop) { done.append(drop) } } catch { failure.note(error) }
             }
             // Before the ledger says that they are forgotten: what a crash leaves is found again by that.
             for drop in done { try staging.ready.removeReceipt(drop.id) }
@@ -202,7 +202,7 @@ private struct StagingSweep {
             where try isForgotten(batch, but: ids) { try staging.ready.removeReceipts(of: batch) }
             for drop in done { try await intake.writer.commit(.forgotten(id: drop.id)) }
         }
-        if let failure { throw failure }
+        try failure.rethrow()
     }
 
     /// Whether nobody but these drops needs a receipt of a batch any more. One whose receipts are damaged stays: it must not keep

@@ -26,24 +26,30 @@ struct TakenSweep {
     /// One round. A drop of which it cannot be told, or an account whose directories cannot be opened, keeps no other from its turn;
     /// throws the first such error at the end.
     func run() async throws {
-        var unknown: (any Error)?
+        var failure = FirstFailure()
         var cursors = intake.takenCursors.withLock { $0 }
         defer { intake.takenCursors.withLock { $0 = cursors } }
         try await forEachPage(of: .released, &cursors.released, most: mostLooks) { drops in
             let gone = drops.filter { drop in
                 do { return try isTaken(drop) } catch {
-                    unknown = unknown ?? error
+                    failure.note(error)
                     return false
                 }
             }
-            let failure = try await take(gone)
-            unknown = unknown ?? failure
+            for (account, drops) in Dictionary(
+                grouping: gone, by: { StagingLayout.account(ofReady: $0.readyPath) })
+            {
+                // What the ledger throws ends the round.
+                do { try await take(drops, of: account) } catch let error as StagingError {
+                    failure.note(error)
+                }
+            }
         }
         // A consumer puts back what it has just taken. Those that were taken stay for months, and all of them in turn are the
         // work of hours.
         try await giveBack(intake.store.newestDrops(in: .taken, limit: mostSecondLooks))
         try await forEachPage(of: .taken, &cursors.taken, most: mostSecondLooks, giveBack)
-        if let unknown { throw unknown }
+        try failure.rethrow()
     }
 
     private func giveBack(_ taken: [DropRecord]) async throws {
@@ -69,24 +75,10 @@ struct TakenSweep {
         }
     }
 
-    /// Throws what the ledger throws.
-    /// - Returns: the first failure of an account, whose drops are looked at again in a later round.
-    private func take(_ gone: [DropRecord]) async throws -> (any Error)? {
-        var failure: (any Error)?
-        for (account, drops) in Dictionary(
-            grouping: gone, by: { StagingLayout.account(ofReady: $0.readyPath) })
-        {
-            do {
-                try await take(drops, of: account)
-            } catch let error as StagingError {
-                failure = failure ?? error
-            }
-        }
-        return failure
-    }
-
+    /// Throws a `StagingError` where the account's directories are not as they should be: its drops are looked at again in a later round.
+    /// - Parameter account: among whose names they are; nil: they are events.
     private func take(_ drops: [DropRecord], of account: String?) async throws {
-        // Where something else than a directory lies in the place of the account's, it has one that is to be put back.
+        // What lies there need not be a directory. Then its box cannot be loaded, and its drops wait until the directory is back.
         if let account, try staging.uploads.status(account) != nil {
             // Its sender may be renaming it, or taking it back, this very moment.
             try await intake.box(of: account).lock.with(.exclusive) {
@@ -99,6 +91,8 @@ struct TakenSweep {
                     })
             }
         } else {
+            // An account of which everything was pulled has no directory. One whose directory was moved away may have its files in there.
+            if let account { try intake.checkDirectory(of: account) }
             try await mark(drops)
         }
     }

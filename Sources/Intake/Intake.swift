@@ -97,7 +97,8 @@ package final class Intake: Sendable {
     let unplaced = Mutex(UnplacedAccounts())
     /// Looks whether they have one again.
     let places = SideTask(label: "intake.places")
-    /// Accounts of which it is not known yet whether a crash left something in their `claimed/`.
+    /// Accounts whose directories could not be opened at the start: a crash may have left released files in their `claimed/`. Until those
+    /// are back in `ready/` no file of such an account counts as taken (`TakenSweep`).
     let unrecovered = Mutex<Set<String>>([])
     let uploadSpace: UploadSpace
     let settler: Settler
@@ -142,6 +143,10 @@ package final class Intake: Sendable {
             try configuration.ledger.reader().drops(limit: 1).isEmpty
         }
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
+        if try StagingMark.isGivenUp(known: mark) {
+            // What lay there is lost, and nobody puts it back.
+            for account in try Self.accountsOfPending(in: store) { _ = try staging.uploads(of: account) }
+        }
         try StagingMark.keep(staging.root, known: mark)
         let figures = IntakeFigures(metrics)
         self.figures = figures
@@ -319,6 +324,7 @@ package final class Intake: Sendable {
         // What settles is released after the next start.
         settler.stop()
         retries.stop()
+        await places.end()
         // The writer works in order: when this one is done, all before it are.
         _ = try? await writer.commit(.released([], at: clock()))
         await stager.finish()

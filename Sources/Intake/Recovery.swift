@@ -101,6 +101,7 @@ extension Intake {
         let accounts = Dictionary(grouping: drops.filter(\.mustBeWritten)) { $0.receipt.account ?? "" }
         for (account, drops) in accounts {
             do {
+                try checkDirectory(of: account)
                 try writeFiles(of: drops, in: PartialStore(incoming: staging.uploads(of: account).path))
             } catch {
                 for drop in drops { failures[drop.record.id] = error }
@@ -124,10 +125,9 @@ extension Intake {
         }
     }
 
-    /// Of an account whose directories could not be opened at the start, before anything else is done with them. Until then no file of
-    /// its drops counts as taken (`TakenSweep`).
-    func recoverLeftClaims(of account: String, _ files: PartialStore) throws {
-        guard unrecovered.withLock({ $0.contains(account) }) else { return }
+    /// Before anything else is done with an account's directories: at the start they may have been closed, or moved away, and since then
+    /// a file may not have gone back to `ready/`. Nobody is at one of them, as nobody has the account's box.
+    func recoverClaims(of account: String, _ files: PartialStore) throws {
         try recoverClaims(files)
         unrecovered.withLock { _ = $0.remove(account) }
     }
@@ -139,6 +139,7 @@ extension Intake {
             else { continue }
             do throws(StagingError) {
                 try staging.ready.putBack(StagedFile(drop, in: files.claimed), to: record.readyPath)
+                health.clear(problem: "release", of: drop)
             } catch {
                 health.set(
                     problem: "release", of: drop,

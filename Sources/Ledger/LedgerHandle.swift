@@ -21,6 +21,12 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// Where its files lie; must exist before it is opened.
     package var directory: String { paths.directory }
 
+    /// Where the checkpoints lie that it keeps itself.
+    package var checkpointDirectory: String { paths.checkpoints }
+
+    /// The file that its writer locks.
+    package var lock: String { paths.lock }
+
     /// Lets the readers in to what is there by now: the directory, the ledger, checkpoints and sealed entries. Throws for what
     /// cannot be opened to them.
     package func admitReaders() throws(FileError) {

@@ -20,7 +20,7 @@ package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
     /// Of connect(2).
     fileprivate init(connecting path: String, _ error: SystemError) {
         self.init(
-            Presence.denial(path, error, to: "connect to"),
+            AccessAdvice.denial(path, error, to: "connect to"),
             isNobodyThere: [ENOENT, ENOTDIR, ECONNREFUSED].contains(error.code))
     }
 }

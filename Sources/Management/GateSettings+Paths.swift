@@ -9,6 +9,8 @@ package import Staging
 extension GateSettings {
     /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
     package var runDirectory: String { state + "/run" }
+    /// What sshd reads, where the gate takes SFTP. A start makes it.
+    var sshdDirectories: [String] { ["", "/home", "/keys"].map { "\(state)/sshd\($0)" } }
     /// Positions of forwarders.
     package var forwardDirectory: String { state + "/forward" }
     /// That the clock has leapt ahead (`AgeClock`).

@@ -15,8 +15,7 @@ extension ManagementError {
         case let error as SettingsErrors: of(error, .configuration)
         case let error as LedgerError:
             ManagementError(
-                code(error), error.message, fix: error.fix, retryAfter: code(error) == .unavailable ? 5 : nil,
-                cause: error)
+                code(error), error.message, fix: error.fix, retryAfter: retryAfter(error), cause: error)
         case let error as AccountError: ManagementError(error)
         case let error as IntakeError: ManagementError(error)
         case let error as SSHDError:
@@ -70,8 +69,18 @@ extension ManagementError {
         case .locked, .busy: .unavailable
         // Who may read it is set right by a person, as of any file.
         case .denied: .configuration
+        // A full disk, say.
+        case .unreadable where error.mayPass, .unwritable where error.mayPass: .unavailable
+        // It says what its keeper has to do.
+        case .unwritable where error.fix != nil: .configuration
         case .unreadable, .unwritable, .older: .internalError
         }
+    }
+
+    /// Who holds it lets go of it within seconds; room on a disk takes longer.
+    private static func retryAfter(_ error: LedgerError) -> Int? {
+        guard code(error) == .unavailable else { return nil }
+        return error.code == .locked || error.code == .busy ? 5 : 30
     }
 
     /// What is wrong, a line for each thing: a settings file may have many faults.

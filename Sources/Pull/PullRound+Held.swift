@@ -32,8 +32,8 @@ extension PullRound {
         do {
             fate = try await remote.fate(of: drop)
         } catch let error as PullError {
-            summary.failures.append(
-                (drop, "drop \(drop) is here and held, and the next pull asks again: \(error.description)"))
+            summary.fail(
+                drop, "drop \(drop) is here and held, and the next pull asks again: \(error.description)")
             return nil
         }
         switch fate {
@@ -41,13 +41,11 @@ extension PullRound {
         case .gone(let what): return .withdraw(what)
         case .waits: return nil
         case .unknown:
-            summary.failures.append(
-                (
-                    drop,
-                    "drop \(drop) is here and held: it waits on the other gate no more, and that gate does not say whether it was "
-                        + "acknowledged for this one; look there (`dropgate drops show \(drop)`), then `dropgate drops release "
-                        + "\(drop)` here if it was, and `dropgate drops withdraw \(drop)` if not"
-                ))
+            summary.fail(
+                drop,
+                "drop \(drop) is here and held: it waits on the other gate no more, and that gate does not say whether it was "
+                    + "acknowledged for this one; look there (`dropgate drops show \(drop)`), then `dropgate drops release "
+                    + "\(drop)` here if it was, and `dropgate drops withdraw \(drop)` if not")
             return nil
         }
     }
@@ -133,6 +131,6 @@ extension PullRound {
                     + "doctor what failed). A running gate tries a release that failed again by itself, and without one the "
                     + "next pull does; where somebody else was deciding on the drop, the next pull looks again"
             }
-        summary.failures.append((drop, why))
+        summary.fail(drop, why)
     }
 }

@@ -53,7 +53,7 @@ extension PullRound {
                 progress(Int64(waiting.count - rest.count), Int64(waiting.count))
                 rest = rest.dropFirst()
                 // Once a drop had no place, others are first asked for theirs: fetched in vain, many would fill the disk.
-                let place = summary.unplaced == 0 ? directory : nil
+                let place = summary.hasUnplaced ? nil : directory
                 guard let drop = try await offer(id, standing, from: peer, place, &summary) else { continue }
                 batch.append(drop)
                 bytes += drop.bytes ?? 0
@@ -128,9 +128,9 @@ extension PullRound {
             summary.taken.append(id)
         } catch let error as PullError {
             // Where there is no room for a large drop, smaller ones still come.
-            summary.failures.append((id, error.description))
+            summary.fail(id, error.description)
         } catch let error as IntakeError where error.code == .malformed || error.code == .badPath {
-            summary.failures.append((id, "\(error)"))
+            summary.fail(id, "\(error)")
         }
         return nil
     }
@@ -226,11 +226,10 @@ extension PullRound {
     ) async throws -> Decision? {
         switch handover {
         case .notWhole(let why):
-            summary.failures.append((drop.id, why))
+            summary.fail(drop.id, why)
             return nil
         case .refused(let error):
-            summary.failures.append((drop.id, "\(error)"))
-            if error.retryAfter != nil { summary.unplaced += 1 }
+            summary.fail(drop.id, "\(error)", mayComeLater: error.retryAfter != nil)
             return nil
         case .taken(.pending):
             fail(drop.id, .pending, &summary)
@@ -245,7 +244,7 @@ extension PullRound {
         do {
             isAcknowledged = try await remote.acknowledge(drop.id)
         } catch let error as PullError {
-            summary.failures.append((drop.id, error.description))
+            summary.fail(drop.id, error.description)
             return nil
         }
         guard case .taken(.held) = handover else {

@@ -4,6 +4,14 @@ package import JSON
 
 /// What a round came to.
 package struct PullSummary: Sendable {
+    /// A drop that did not come.
+    package struct Failure: Sendable {
+        package let drop: String
+        package let why: String
+        /// It has no place here, because something is wrong with its directories: once that is mended, a later pull brings it.
+        package let mayComeLater: Bool
+    }
+
     package var pulled = 0
     package var bytes: Int64 = 0
     /// Taken over by an earlier round that was cut off before it could acknowledge them, or release them.
@@ -16,14 +24,21 @@ package struct PullSummary: Sendable {
     package var own: [String] = []
     /// Not looked at: a round has an end, whatever the other gate lists.
     package var left = 0
-    package var failures: [(drop: String, why: String)] = []
-    /// Of the failures, drops that have no place here, because something is wrong with their directories: once that is mended, a later
-    /// pull brings them.
-    package var unplaced = 0
+    package private(set) var failures: [Failure] = []
 
     /// Whether somebody should read about it. A drop that was taken without an acknowledgement is listed there until its receipt goes, one
     /// of this gate's own until its consumer there has it, and both would be told in every round.
     package var isWorthALine: Bool { pulled > 0 || known > 0 || !withdrawn.isEmpty || !failures.isEmpty }
+
+    /// Whether something failed, and all that did may come later.
+    package var mayAllComeLater: Bool { !failures.isEmpty && failures.allSatisfy(\.mayComeLater) }
+
+    /// Whether some drop has no place here.
+    var hasUnplaced: Bool { failures.contains(where: \.mayComeLater) }
+
+    mutating func fail(_ drop: String, _ why: String, mayComeLater: Bool = false) {
+        failures.append(Failure(drop: drop, why: why, mayComeLater: mayComeLater))
+    }
 
     /// What a part of the round came to.
     mutating func add(_ part: PullSummary) {
@@ -34,7 +49,6 @@ package struct PullSummary: Sendable {
         withdrawn += part.withdrawn
         own += part.own
         failures += part.failures
-        unplaced += part.unplaced
     }
 
     package var text: String {

@@ -124,7 +124,7 @@ private func greet(
 }
 
 /// What the account has in `incoming/`. The daemon has just looked: whatever has come in between is told, or nobody would know of it.
-private func partials(_ incoming: String, _ link: SessionIPCClient) throws(StagingError) -> PartialStore {
+private func partials(_ incoming: String, _ link: SessionIPCClient) throws(Unwelcome) -> PartialStore {
     do throws(StagingError) {
         return try PartialStore(incoming: incoming)
     } catch {
@@ -132,8 +132,8 @@ private func partials(_ incoming: String, _ link: SessionIPCClient) throws(Stagi
             .refused(
                 SessionRefusal(
                     reason: Reason.stagingFull.rawValue, operation: "INIT", path: "",
-                    message: SessionText.unable)))
-        throw error
+                    message: StagingError.textForSenders)))
+        throw Unwelcome(message: StagingError.textForSenders)
     }
 }
 

@@ -7,7 +7,7 @@ import SFTPWire
 /// Texts that more than one place says.
 enum SessionText {
     static let gone = "the gate cannot serve anybody now: its daemon does not answer; try again later"
-    static let unable = "the gate cannot serve anybody now; try again later"
+    static let unable = "the gate cannot serve this account now; try again later"
     static let onlySFTP =
         "this account takes SFTP only: connect with sftp, WinSCP, FileZilla or another SFTP client (scp: without -O)"
     static let ended = "the connection ended before the file was closed"

@@ -89,7 +89,8 @@ package enum PolicyLoader {
         return SettingsProblem(
             place: .file(place), key: "",
             message:
-                "permission denied: \(SystemUser.own) may not read \(what); the gate's user must be able to read it. As root, chgrp it to a "
-                + "group of that user and chmod \(rights) it\(instead); then run this as that user")
+                "permission denied: \(SystemUser.own) may not read \(what); the gate's user must be able to read it. "
+                + "As root, chgrp it to a group of that user and chmod \(rights) it\(instead); then run this as that user"
+        )
     }
 }

@@ -194,10 +194,10 @@ struct SettingsBuilder {
         }
     }
 
-    /// What is root's alone is to be the gate's user's, wherever it lies: the gate is not to run as root.
+    /// Nobody knows whose the gate is where `state` is not understood.
     private func toBeGiven(_ path: String, _ error: FileError) -> FileError {
         guard error.isDenial, !table.isBad(.state) else { return error }
-        return Presence.gift(path, to: self.path(.state) ?? GateSettings.standard.state) ?? error
+        return error.toBeGiven([path], toOwnerOf: self.path(.state) ?? GateSettings.standard.state)
     }
 
     private func isSkipped(_ path: String) -> Bool {

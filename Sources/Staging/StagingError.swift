@@ -15,7 +15,7 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         case damaged
         /// Something of the gate's own that this process may not read or write.
         case denied
-        /// Where a directory of the gate's own belongs lies something else: a link, or a file.
+        /// Where a directory of the gate's own belongs lies something else: a link, or a file. Or one that had something in it is gone.
         case obstructed
         case failed
     }
@@ -32,13 +32,22 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         self.fix = fix
     }
 
+    /// Whether a person has to mend it: a directory or file of the gate's own is closed to it, or not what it is to be.
+    package var needsMending: Bool { code == .denied || code == .obstructed }
+
+    /// Whether it is about the name that was asked for, so that another name may do.
+    package var isAboutName: Bool { code == .badPath || code == .exists }
+
+    /// What a sender hears of any of them, from the daemon and from its session: never a path of the gate's own.
+    package static let textForSenders = "the gate cannot store anything now; try again later"
+
     /// The message and the fix on one line.
     package var description: String { fix.map { "\(message); \($0)" } ?? message }
 
     /// From `errno` as it stands now.
     /// - Parameters:
     ///   - place: whose right to it was missing, if it is about that.
-    ///   - action: as of `Presence.remedy`.
+    ///   - action: as of `AccessAdvice.remedy`.
     package init(errno error: Int32, _ what: String, at place: String? = nil, to action: String = "read") {
         let code: Code =
             switch error {
@@ -51,7 +60,7 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
             }
         self.init(
             code, "\(what): \(SystemError(error))",
-            fix: code == .denied ? place.flatMap { Presence.remedy($0, to: action) } : nil)
+            fix: code == .denied ? place.flatMap { AccessAdvice.remedy($0, to: action) } : nil)
     }
 
     /// Of a link or a file where a directory of the gate's own belongs; nil where a directory lies there, nothing does, or that cannot

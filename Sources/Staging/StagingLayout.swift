@@ -22,6 +22,8 @@ package enum StagingLayout {
     static let tree = "tree"
     static let claimed = "claimed"
     static let small = "small"
+    /// All of them.
+    package static let ofUploads = [parts, tree, claimed, small]
 
     /// Directories that a path in staging can go through, `ready` and an account's among them. Whoever may write in `ready/` can make
     /// more.

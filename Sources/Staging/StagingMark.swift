@@ -37,6 +37,13 @@ package enum StagingMark {
         }
     }
 
+    /// Whether a person has said, by an empty file, that what is in the staging directory is to be taken as it is: what is not there is
+    /// lost. `keep` ends that.
+    package static func isGivenUp(known: String) throws(StagingError) -> Bool {
+        guard case .anything = try word(known) else { return false }
+        return true
+    }
+
     /// Behind `check`: the directory and the file get each other's word, and both a new one where there is none.
     package static func keep(_ staging: Directory, known: String) throws(StagingError) {
         let mark = try mark(staging)
@@ -113,12 +120,12 @@ package enum StagingMark {
         guard let home, home != 0, owner != home else { return refused(path) }
         return StagingError(
             .denied, "\(path) belongs to another user, \(needed)",
-            fix: "give it to the gate's user: \(Presence.handover(path, to: home))")
+            fix: AccessAdvice.handoverToGate(path, home))
     }
 
     /// It says who may read it.
     private static func refused(_ path: String) -> StagingError {
-        StagingError(.denied, Presence.denial(path, SystemError(EACCES)))
+        StagingError(.denied, AccessAdvice.denial(path, SystemError(EACCES)))
     }
 
     // MARK: Words

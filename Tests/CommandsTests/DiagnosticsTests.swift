@@ -156,16 +156,41 @@ import Testing
         func check() async -> GateCheck { GateCheck(await GateFacts(settings, asksGate: false)) }
         #expect(await check().accountDirectory().isEmpty)
         try FileManager.default.removeItem(atPath: settings.accounts)
-        #expect(await check().accountDirectory().isEmpty, "nobody has ever logged in")
+        #expect(await check().accountDirectory().isEmpty, "there was never one")
         #expect(await check().accounts().map(\.state) == [.warn])
 
         try gate.write("gate/state/staging/incoming/sftp/acme/parts/x", "")
         let found = await check().accountDirectory()
-        #expect(found.map(\.state) == [.fail] && found.map(\.isFatal) == [false], "\(found)")
+        #expect(found.map(\.state) == [.fail] && found.map(\.start) == [.goesOn], "\(found)")
         #expect(found.first?.text.contains("\(settings.accounts), is gone") == true)
         #expect(await check().accounts() == found)
         let said = await TestGate.run(["serve", "--check", "--config", config])
         #expect(said.error.contains("warning: accounts: the directory of the accounts"), "\(said)")
+    }
+
+    /// Who only collects leaves nothing in staging.
+    @Test func accountsThatOnlyTheLedgerTellsOfAreMissedWithTheirDirectory() async throws {
+        let gate = try TestGate()
+        defer { withExtendedLifetime(gate) {} }
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        let settings = try SettingsLoader.load(file: gate.path("gate/dropgate.yaml"))
+        func found() async -> [Finding] {
+            GateCheck(await GateFacts(settings, asksGate: false)).accountDirectory()
+        }
+        func record(_ attempts: Attempt...) throws {
+            let store = try settings.ledgerHandle.open(node: "t")
+            _ = try store.commit(attempts.map { .append($0, drop: nil) }, now: .now())
+        }
+        // The lists came into force, somebody was refused, and the accounts could not be looked at.
+        try record(
+            Attempt(kind: .policy, channel: nil, verdict: .accepted, reason: .changed),
+            Attempt(kind: .login, channel: .sftp, verdict: .rejected, reason: .unknownAccount),
+            Attempt(kind: .policy, channel: .sftp, verdict: .rejected, reason: .malformed))
+        try FileManager.default.removeItem(atPath: settings.accounts)
+        #expect(await found().isEmpty)
+        try record(Attempt(kind: .policy, channel: .sftp, verdict: .accepted, reason: .changed))
+        #expect(await found().map(\.state) == [.fail])
     }
 
     // MARK: Staging
@@ -181,29 +206,48 @@ import Testing
         let target = gate.path("elsewhere")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
         let found = StagingLinkCheck.findings(settings)
-        #expect(found.map(\.isFatal) == [true] && found.map(\.state) == [.fail])
+        #expect(found.map(\.start) == [.isRefused] && found.map(\.state) == [.fail])
         let words = "\(link) is a symbolic link (to \(target)), and the gate follows no link in staging"
         #expect(found.first?.text == words)
         #expect(found.first?.fix?.hasPrefix("put the directory itself back in its place") == true)
-        // What else meets it tells it in other words, which are left out.
-        var other = Finding.fatal("filesystem", "staging does not work: \(words); and so on", fix: "x")
-        #expect(Diagnostics.isTold(other, in: found + [other]))
-        #expect(!found.contains { Diagnostics.isTold($0, in: found + [other]) })
-        other.area = "ledger"
-        #expect(!Diagnostics.isTold(other, in: found + [other]))
     }
 
-    @Test func aPathThatBeginsAnotherOneTellsNothingOfThatOne() {
-        func finding(_ text: String) -> Finding { .fatal("filesystem", text, fix: "x") }
-        let staging = finding("its owner may not write /s")
-        for other in ["/s/ready", "/s.old", "/s2", "/s-new"] {
-            let inner = finding("its owner may not write \(other)")
-            #expect(!Diagnostics.isTold(inner, in: [staging, inner]), "\(other)")
+    @Test(arguments: ["incoming", "quarantine", "receipts"])
+    func whatFollowsFromALinkIsLeftOutBesideWhatIsSaidOfTheLink(name: String) async throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        let area = try StagingArea(path: settings.staging.path)
+        let (place, away) = ("\(settings.staging.path)/\(name)", gate.path("away"))
+        try FileManager.default.moveItem(atPath: "\(area.path)/\(name)", toPath: away)
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: away)
+        let link = try #require(StagingLinkCheck.findings(settings).first)
+        let check = GateCheck(await GateFacts(settings, asksGate: false))
+        let others = (FilesystemCheck(settings).findings() + check.staging()).filter { $0.cause != nil }
+        #expect(link.place == place && others.map(\.cause) == [place], "\(others)")
+        for other in others {
+            #expect(Diagnostics.isTold(other, in: [other, link]), "\(other)")
+            #expect(!Diagnostics.isTold(link, in: [other, link]))
         }
-        for more in ["", "; so nothing works", ": and why", ", and the gate needs to"] {
-            let told = finding("staging does not work: its owner may not write /s\(more)")
-            #expect(Diagnostics.isTold(told, in: [staging, told]), "\(more)")
+    }
+
+    @Test func whatFollowsFromAPlaceIsToldOnlyByWhatIsSaidOfThatPlace() {
+        func finding(at place: String, from cause: String? = nil) -> Finding {
+            var finding = Finding.fatal("filesystem", "its owner may not write \(place)", fix: "x")
+            (finding.place, finding.cause) = (place, cause)
+            return finding
         }
+        let (closed, follows) = (finding(at: "/s"), finding(at: "/s/x", from: "/s"))
+        #expect(Diagnostics.isTold(follows, in: [closed, follows]))
+        #expect(!Diagnostics.isTold(closed, in: [closed, follows]))
+        for other in ["/s/x", "/s.old", "/s2", "/"] {
+            #expect(!Diagnostics.isTold(follows, in: [finding(at: other), follows]), "\(other)")
+        }
+        var weaker = closed
+        weaker.start = .goesOn
+        #expect(!Diagnostics.isTold(follows, in: [weaker, follows]), "it refuses the start")
+        var elsewhere = closed
+        elsewhere.area = "ledger"
+        #expect(!Diagnostics.isTold(follows, in: [elsewhere, follows]))
     }
 
     @Test(arguments: [
@@ -222,13 +266,13 @@ import Testing
         #expect(OwnershipCheck.findings(settings, byOwner: true).isEmpty)
         _ = try store.small()
         let inner = try FileManager.default.contentsOfDirectory(atPath: store.path)
-        #expect(Set(inner) == Set(StagingLinkCheck.ofUploads))
+        #expect(Set(inner) == Set(StagingLayout.ofUploads))
 
         let (place, away) = ("\(settings.staging.path)/\(name)", gate.path("away"))
         try FileManager.default.moveItem(atPath: place, toPath: away)
         try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: away)
         let found = StagingLinkCheck.findings(settings)
-        #expect(found.map(\.state) == [.fail] && found.map(\.isFatal) == [false], "\(found)")
+        #expect(found.map(\.state) == [.fail] && found.map(\.start) == [.goesOn], "\(found)")
         #expect(found.first?.text.hasPrefix("\(place) is a symbolic link") == true)
         #expect(OwnershipCheck.barrier([settings.staging.path, place], settings) == found.first)
         let said = await TestGate.run(["serve", "--check", "--config", config])
@@ -254,7 +298,7 @@ import Testing
         }
         defer { chmod(place, 0o700) }
         let found = OwnershipCheck.findings(settings, byOwner: true)
-        #expect(found.map(\.state) == [.fail] && found.map(\.isFatal) == [false], "\(found)")
+        #expect(found.map(\.state) == [.fail] && found.map(\.start) == [.goesOn], "\(found)")
         let daemon = SystemUser.name(of: 1) ?? "1"
         #expect(
             found.first?.fix
@@ -286,7 +330,7 @@ import Testing
             #expect(found().isEmpty == isOpen, "\(String(mode, radix: 8)): \(found())")
         }
         try #require(chown(staging, 0, 0) == 0 && chmod(staging, 0o770) == 0)
-        #expect(found().map(\.isFatal) == [true], "root's group is not the gate's")
+        #expect(found().map(\.start) == [.isRefused], "root's group is not the gate's")
         try #require(chown(staging, 0, 0) == 0 && chmod(staging, 0o707) == 0)
         #expect(found().isEmpty, "it is everybody's")
         // Whom a list lets in is not looked into.
@@ -309,7 +353,7 @@ import Testing
         try #require(chown(ledger, 0, 0) == 0 && chmod(ledger, 0o600) == 0)
         #expect(SetupOwner(ofLedger: settings)?.user == 1)
         let found = OwnershipCheck.findings(settings, byOwner: true)
-        #expect(found.map(\.isFatal) == [true], "\(found)")
+        #expect(found.map(\.start) == [.isRefused], "\(found)")
         let daemon = SystemUser.name(of: 1) ?? "1"
         #expect(found.first?.fix == "give it to the gate's user: chown \(daemon) \(ledger)")
         try #require(chown(ledger + ".lock", 0, 0) == 0)
@@ -337,13 +381,14 @@ import Testing
         let link = gate.path("state/staging/ready/webhook/2026-11-23")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: gate.path("elsewhere"))
         let found = StagingLinkCheck.findings(settings)
-        #expect(found.map(\.state) == [.fail, .fail] && found.map(\.isFatal) == [false, false], "\(found)")
+        #expect(
+            found.map(\.state) == [.fail, .fail] && found.map(\.start) == [.goesOn, .goesOn], "\(found)")
         #expect(
             found.first?.text.hasPrefix("\(gate.path("state/staging/ready/sftp/acme")) is no directory")
                 == true)
         #expect(found.last?.text.hasPrefix("\(link) is a symbolic link (to ") == true)
         try gate.write("state/staging/incoming/webhook/x.whole/data", "")
-        #expect(StagingLinkCheck.findings(settings).map(\.isFatal) == [false, true])
+        #expect(StagingLinkCheck.findings(settings).map(\.start) == [.goesOn, .isRefused])
     }
 
     @Test func whatAStartMakesInStagingIsAmongTheDirectoriesThatAreLookedAt() throws {

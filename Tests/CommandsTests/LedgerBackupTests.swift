@@ -302,6 +302,10 @@ import Testing
             answer.status == 1 && answer.error.contains("an unfinished backup is left there"), "\(answer)")
         // A ledger that cannot be copied leaves no directory.
         try FileManager.default.removeItem(atPath: gate.path("state/ledger.sqlite"))
+        // Whoever had it open last may not have removed its log yet.
+        for suffix in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: gate.path("state/ledger.sqlite" + suffix))
+        }
         answer = await gate.run("ledger", "backup", gate.path("none"))
         #expect(answer.status != 0 && answer.error.contains("there is no ledger at"), "\(answer)")
         #expect(!FileManager.default.fileExists(atPath: gate.path("none")))

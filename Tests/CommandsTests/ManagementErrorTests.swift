@@ -33,6 +33,20 @@ import Testing
 
     @Test(
         arguments: [
+            (LedgerError(.unwritable, "it is full", fix: "make room", mayPass: true), .unavailable),
+            (LedgerError(.unreadable, "it is held", fix: "try again", mayPass: true), .unavailable),
+            (LedgerError(.unwritable, "it is another's", fix: "chown it"), .configuration),
+            (LedgerError(.unwritable, "it is so"), .internalError),
+            (LedgerError(.unreadable, "it is damaged", fix: "put it back"), .internalError),
+        ] as [(LedgerError, ManagementError.Code)])
+    func whatPassesOrItsKeeperMendsIsNoFailureOfTheGate(error: LedgerError, expected: ManagementError.Code) {
+        let known = ManagementError.of(error)
+        #expect(known?.code == expected && known?.fix == error.fix)
+        #expect(known?.retryAfter == (expected == .unavailable ? 30 : nil))
+    }
+
+    @Test(
+        arguments: [
             (.denied, .configuration), (.obstructed, .configuration), (.full, .unavailable),
             (.badPath, .internalError), (.damaged, .internalError), (.failed, .internalError),
         ] as [(StagingError.Code, ManagementError.Code)])

@@ -48,7 +48,7 @@ import Testing
         await scene.intake.close()
     }
 
-    @Test func theCheckNamesIt() async throws {
+    @Test func aCheckNamesADirectoryThatCannotBeListed() async throws {
         let gate = try TestGate.plain()
         try gate.write("teams/a/desk.yaml", Self.list("192.0.2.1"))
         try gate.write("teams/b/lab.yaml", Self.list("192.0.2.2"))

@@ -198,6 +198,34 @@ import Testing
         await here.intake.close()
     }
 
+    // MARK: No place
+
+    @Test(arguments: [false, true])
+    func itIsWorthAnotherTryWhereAllThatFailedFoundNoPlace(isMore: Bool) async throws {
+        let (here, other) = try (Here(), PlayedGate())
+        let (first, second) = (DropID.make(milliseconds: 1), DropID.make(milliseconds: 2))
+        if isMore {
+            // No other try mends that.
+            try await here.hold(second, name: "b.xml")
+            try other.offer(second, "something else")
+        }
+        let place = here.gate.path("state/staging/ready/sftp/vsee")
+        try FileManager.default.createDirectory(
+            atPath: here.gate.path("state/staging/ready/sftp"), withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: place, withDestinationPath: here.gate.path("elsewhere"))
+        try other.offer(first, "data")
+        let summary = try await here.round(other).run()
+        #expect(summary.failures.map { $0.drop } == (isMore ? [first, second] : [first]))
+        #expect(summary.failures.map { $0.mayComeLater } == (isMore ? [true, false] : [true]))
+        #expect(summary.mayAllComeLater == !isMore && other.acknowledged.isEmpty)
+        try FileManager.default.removeItem(atPath: place)
+        let next = try await here.round(other).run()
+        #expect(next.pulled == 1 && next.mayAllComeLater == false)
+        #expect(here.ready("a.xml") == "data")
+        await here.intake.close()
+    }
+
     // MARK: Lost connections
 
     private static let silent = SFTPError.connection(.timedOut)

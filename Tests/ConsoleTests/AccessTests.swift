@@ -1,6 +1,7 @@
 // Who is signed in, for how long, and who may try.
 import Admission
 import HTTPTypes
+import Logging
 import Support
 import TLS
 import Testing
@@ -156,7 +157,7 @@ import Testing
     private let auditor = Caller(.init(name: "t", role: .auditor))
 
     @Test func oneOfAKindGoesOnAndItsKindSaysWhoMaySeeIt() throws {
-        let jobs = Jobs()
+        let jobs = Jobs(logger: Logger(label: "test"))
         let job = try endless(jobs)
         #expect(throws: Problem.self) { try endless(jobs) }
         #expect(try jobs.job(job.id, for: auditor).state == "running")
@@ -166,7 +167,7 @@ import Testing
     }
 
     @Test func eachKindGoesOnBesideAllOthers() async throws {
-        let jobs = Jobs()
+        let jobs = Jobs(logger: Logger(label: "test"))
         for kind in Job.Kind.allCases { _ = try endless(jobs, kind) }
         for kind in Job.Kind.allCases {
             #expect(throws: Problem.self, "one goes on already") { try endless(jobs, kind) }
@@ -175,7 +176,7 @@ import Testing
     }
 
     @Test func nothingGoesOnBehindTheEnd() async throws {
-        let jobs = Jobs()
+        let jobs = Jobs(logger: Logger(label: "test"))
         let job = try endless(jobs)
         await jobs.end()
         #expect(try jobs.job(job.id, for: auditor).state == "failed" && jobs.running(.verify) == nil)

@@ -1,5 +1,6 @@
 // Something is in the way of one account, or of one name: it alone waits, and the gate's health says so for as long as that is so.
 import Admission
+import Blocking
 import Foundation
 import Ledger
 import Staging
@@ -37,15 +38,17 @@ import Testing
     @Test func whatIsWrongWithOneNameIsNoMatterOfItsAccount() async throws {
         let gate = try gate()
         for code in [StagingError.Code.badPath, .exists, .denied, .obstructed, .failed] {
-            #expect(gate.intake.isOfItsName(StagingError(code, "x"), "acme"), "\(code)")
+            #expect(gate.intake.isOfItsName(StagingError(code, "x"), below: "sftp/acme/"), "\(code)")
         }
-        #expect(!gate.intake.isOfItsName(StagingError(.full, "x"), "acme"))
+        #expect(!gate.intake.isOfItsName(StagingError(.full, "x"), below: "sftp/acme/"))
         try FileManager.default.createDirectory(
             atPath: gate.directory.file("staging/ready/sftp"), withIntermediateDirectories: false)
         try obstruct(gate.directory, "ready/sftp/acme")
         for code in [StagingError.Code.denied, .obstructed, .failed] {
-            #expect(!gate.intake.isOfItsName(StagingError(code, "x"), "acme"), "\(code)")
-            #expect(gate.intake.isOfItsName(StagingError(code, "x"), "other"), "\(code)")
+            #expect(!gate.intake.isOfItsName(StagingError(code, "x"), below: "sftp/acme/"), "\(code)")
+            for others in ["sftp/other/", ""] {
+                #expect(gate.intake.isOfItsName(StagingError(code, "x"), below: others), "\(code) \(others)")
+            }
         }
         await gate.intake.close()
     }
@@ -102,6 +105,17 @@ import Testing
         await gate.intake.close()
     }
 
+    @Test func aLookForPlacesEndsWithTheGate() async throws {
+        let gate = try gate()
+        let isOver = Mutex(false)
+        gate.intake.places.begin {
+            while !Task.isCancelled { await Task.yield() }
+            isOver.withLock { $0 = true }
+        }
+        await gate.intake.close()
+        #expect(isOver.withLock { $0 })
+    }
+
     /// This process has the directories open, and its sessions would not get there.
     @Test(arguments: ["incoming/sftp", "incoming/sftp/acme", "incoming/sftp/acme/parts"])
     func anAccountWhoseDirectoriesAreSomewhereElseGetsNoSession(place: String) async throws {
@@ -153,6 +167,28 @@ import Testing
         #expect(try record(drop, gate)?.state == .released)
         let session = try gate.intake.beginSession(of: "acme")
         #expect(try size("a", session, gate) == 4)
+        await gate.intake.close()
+    }
+
+    /// The link goes first, and the directory comes back later.
+    @Test func nothingOfAnAccountIsTakenBeforeItIsKnownWhatACrashLeft() async throws {
+        let directory = try TemporaryDirectory("start")
+        let drop = try await claimed(directory)
+        let place = directory.file("staging/incoming/sftp/acme")
+        try obstruct(directory, "incoming/sftp/acme")
+        let gate = try gate(directory, settle: .zero)
+        try FileManager.default.removeItem(atPath: place)
+        let error = await #expect(throws: StagingError.self) { try await gate.intake.sweepStaging() }
+        #expect(error?.code == .obstructed)
+        #expect(try record(drop, gate)?.state == .released)
+        gate.intake.tryPlaces()
+        #expect(problem(gate) != nil)
+        try FileManager.default.moveItem(atPath: directory.file("aside"), toPath: place)
+        gate.intake.tryPlaces()
+        #expect(problem(gate) == nil)
+        #expect(gate.contents("sftp/acme/a") == "data")
+        try await gate.intake.sweepStaging()
+        #expect(try record(drop, gate)?.state == .released)
         await gate.intake.close()
     }
 
@@ -242,6 +278,97 @@ import Testing
         await release([opening.drop], gate)
         #expect(gate.contents("sftp/acme/a") == "data")
         #expect(gate.intake.health.problems["release"] == nil)
+        await gate.intake.close()
+    }
+
+    static let account = "incoming/sftp/acme"
+
+    /// An upload has settled, and its account's directory was moved away: neither sessions nor tries of a release make it anew, nobody
+    /// else has to wait, and once it is back the upload is released.
+    private func isWaitedFor(_ drop: String, _ gate: Gate) async throws {
+        let place = gate.directory.file("staging/" + Self.account)
+        for _ in 0..<2 {
+            let error = #expect(throws: StagingError.self) { try gate.intake.beginSession(of: "acme") }
+            #expect(error?.code == .obstructed)
+            gate.intake.tryPlaces()
+            await release([drop], gate)
+        }
+        #expect(!FileManager.default.fileExists(atPath: place))
+        #expect(problem(gate)?.contains("\(place) is gone") == true, "\(problem(gate) ?? "")")
+        _ = try gate.intake.beginSession(of: "other")
+        #expect(try record(drop, gate)?.state == .pending)
+        try FileManager.default.moveItem(atPath: gate.directory.file("away"), toPath: place)
+        gate.intake.tryPlaces()
+        #expect(problem(gate) == nil)
+        await release([drop], gate)
+        #expect(gate.contents("sftp/acme/a") == "data" && gate.intake.health.problems["lost"] == nil)
+        _ = try gate.intake.beginSession(of: "acme")
+    }
+
+    private func moveAway(_ directory: TemporaryDirectory) throws {
+        try FileManager.default.moveItem(
+            atPath: directory.file("staging/" + Self.account), toPath: directory.file("away"))
+    }
+
+    @Test func anAccountsDirectoryIsNotMadeAnewWhileAnUploadOfItSettles() async throws {
+        let gate = try gate()
+        let drop = try await send("a", "data", gate.intake.beginSession(of: "acme"), gate)
+        try moveAway(gate.directory)
+        clock.pass(.seconds(6))
+        try await isWaitedFor(drop, gate)
+        await gate.intake.close()
+    }
+
+    @Test func anAccountsDirectoryIsNotMadeAnewByAStartEither() async throws {
+        let directory = try TemporaryDirectory("away")
+        let drop: String
+        do {
+            let gate = try gate(directory)
+            drop = try await send("a", "data", gate.intake.beginSession(of: "acme"), gate)
+            await gate.intake.close()
+        }
+        try moveAway(directory)
+        clock.pass(.seconds(6))
+        let gate = try gate(directory)
+        try await isWaitedFor(drop, gate)
+        await gate.intake.close()
+    }
+
+    /// An account's own, or all of staging with the word of a person that it is lost (`StagingMark`).
+    @Test(arguments: [account, ""])
+    func whatLayInADirectoryThatIsLostForGoodIsLost(place: String) async throws {
+        let directory = try TemporaryDirectory("lost")
+        let drop: String
+        do {
+            let gate = try gate(directory)
+            drop = try await send("a", "data", gate.intake.beginSession(of: "acme"), gate)
+            await gate.intake.close()
+        }
+        let path = directory.file("staging/" + place)
+        try FileManager.default.removeItem(atPath: path)
+        if place.isEmpty {
+            try Data().write(to: URL(filePath: directory.file("staging-id")))
+        } else {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        }
+        clock.pass(.seconds(6))
+        let gate = try gate(directory)
+        await release([drop], gate)
+        #expect(try record(drop, gate)?.state == .lost)
+        _ = try gate.intake.beginSession(of: "acme")
+        await gate.intake.close()
+    }
+
+    @Test func whatWasTakenBackWhenItsDirectoryWasMovedAwayIsReleasedAgainOnceThatIsBack() async throws {
+        let directory = try TemporaryDirectory("away")
+        let drop = try await claimed(directory)
+        try moveAway(directory)
+        let gate = try gate(directory, settle: .zero)
+        try FileManager.default.moveItem(
+            atPath: directory.file("away"), toPath: directory.file("staging/" + Self.account))
+        let session = try gate.intake.beginSession(of: "acme")
+        #expect(gate.contents("sftp/acme/a") == "data")
+        #expect(try size("a", session, gate) == 4 && record(drop, gate)?.state == .released)
         await gate.intake.close()
     }
 }

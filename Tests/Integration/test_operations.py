@@ -283,7 +283,7 @@ class Root(unittest.TestCase):
         gate.environment["DROPGATE_WEBHOOK_TLS_KEY"] = key
         ended, said = self.as_the_gate(gate, "serve", "--check")
         self.assertEqual(ended, 78, said)
-        words = f"give it to the gate's user (chown {self.USER.pw_name} {key})"
+        words = f"give it to the gate's user: chown {self.USER.pw_name} {key}"
         self.assertIn(words, said)
         found = [json.loads(line) for line in self.as_the_gate(gate, "doctor", "--format", "json")[1].splitlines()
                  if line.startswith("{")]

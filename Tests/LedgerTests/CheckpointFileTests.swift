@@ -102,9 +102,26 @@ private final class Disk: Sendable {
         let file = CheckpointFile(file: path)
         let kept = await #expect(throws: LedgerError.self) { try await file.keep(checkpoint(1)) }
         let asked = await #expect(throws: LedgerError.self) { try await file.newest() }
+        #expect(kept?.code == .unwritable && asked?.code == .unreadable)
         for error in [kept, asked] {
             #expect(error?.message.hasPrefix("\(path) is \(kind), and has to be a file") == true)
         }
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write everything"))
+    func whatIsClosedToItsOwnerIsToBeOpenedAndNothingBeside() async throws {
+        try Data().write(to: URL(fileURLWithPath: path))
+        try #require(chmod(path, 0o400) == 0)
+        let one = await #expect(throws: LedgerError.self) {
+            try await CheckpointFile(file: path).keep(checkpoint(1))
+        }
+        #expect(one?.code == .unwritable && one?.fix == "chmod u+rwX \(path)")
+        let months = directory.file("months")
+        try #require(mkdir(months, 0o500) == 0)
+        let all = await #expect(throws: LedgerError.self) {
+            try await CheckpointFile(directory: months).keep(checkpoint(1))
+        }
+        #expect(all?.code == .unwritable && all?.fix == "chmod -R u+rwX \(months)")
     }
 
     // MARK: Finding

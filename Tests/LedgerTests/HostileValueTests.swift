@@ -214,7 +214,7 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: HostileValue.all)
-    func aVerificationTellsOfIt(value: HostileValue) throws {
+    func aVerificationTellsOfAValueThatNoGateWrites(value: HostileValue) throws {
         let evidence = try ledger(with: value.statement)
         let messages: [String]
         do { messages = try evidence.verify().faults.map(\.message) } catch let error as LedgerError {
@@ -228,7 +228,7 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: HostileValue.all)
-    func whoReadsIsToldOfItOrGetsNothingOfIt(value: HostileValue) throws {
+    func whoReadsIsToldOfAValueThatNoGateWritesOrGetsNothingOfIt(value: HostileValue) throws {
         let messages = try refusals(ledger(with: value.statement))
         if let refused = value.refused {
             #expect(messages.contains { $0.contains(refused) }, "\(messages)")
@@ -259,7 +259,7 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
     }
 
     /// A look at each day in between would take an hour.
-    @Test(arguments: ["253402300799999999", "-62167219200000000"])
+    @Test(.timeLimit(.minutes(1)), arguments: ["253402300799999999", "-62167219200000000"])
     func aLeapOfTenThousandYearsHoldsUpNoSearchForCallers(time: String) throws {
         let evidence = try ledger(with: "UPDATE entries SET time = \(time) WHERE seq = 303")
         let reader = try LedgerHandle(file: evidence.path).reader()
@@ -270,6 +270,22 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
             #expect(try reader.entries(query).filter { $0.seq >= 256 }.count == 22)
         }
         #expect(try !reader.sources(in: [block], since: Instant(microseconds: 0), limit: 100).isEmpty)
+    }
+
+    /// Taken for 1970 it would have entries of today sealed, and searched for among the oldest.
+    @Test func aTimeThatIsNoneIsNotTakenForOneOf1970() throws {
+        let evidence = try Evidence(entries: 300)
+        try evidence.tamper("UPDATE entries SET time = 'abc' WHERE seq IN (150, 255)")
+        let ledger = LedgerHandle(file: evidence.path)
+        let looks: [() throws -> Void] = [
+            { _ = try ledger.sealing().nextSegment(width: 256) },
+            { _ = try ledger.reader().firstSeq(notBefore: Instant(microseconds: 0)) },
+        ]
+        for look in looks {
+            let error = #expect(throws: LedgerError.self) { try look() }
+            #expect(error?.message.contains("column time of table entries") == true)
+        }
+        withExtendedLifetime(evidence) {}
     }
 
     @Test func bytesOfAnEntryThatAreNoneAreTheLedgersDamage() throws {

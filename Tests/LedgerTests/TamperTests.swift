@@ -25,7 +25,7 @@ import Testing
         #expect(try evidence.verify().size == 301)
     }
 
-    @Test func oneByteOfOneEntry() throws {
+    @Test func oneChangedByteIsFoundInItsEntry() throws {
         let evidence = try Evidence()
         try evidence.tamper(
             "UPDATE entries SET json = CAST(replace(CAST(json AS TEXT), 'not_listed', 'not_liszed') AS BLOB), "
@@ -69,13 +69,13 @@ import Testing
     }
 
     @Test(arguments: [300, 0, 650])
-    func anEntryDeleted(seq: Int64) throws {
+    func anEntryThatWasDeletedIsMissing(seq: Int64) throws {
         let evidence = try Evidence()
         try evidence.tamper("DELETE FROM entries WHERE seq = \(seq)")
         #expect(try evidence.findings() == ["missing_entry \(seq)-\(seq)"])
     }
 
-    @Test func twoSwapped() throws {
+    @Test func twoEntriesThatWereSwappedAreTold() throws {
         let evidence = try Evidence()
         try evidence.tamper(
             "UPDATE entries SET seq = -1 WHERE seq = 300", "UPDATE entries SET seq = 300 WHERE seq = 301",
@@ -317,7 +317,7 @@ import Testing
         #expect(try evidence.findings() == [])
     }
 
-    @Test func theLastHundredCut() throws {
+    @Test func theLastHundredThatWereCutAreMissing() throws {
         let evidence = try Evidence()
         try evidence.tamper("DELETE FROM entries WHERE seq >= 600")
         #expect(try evidence.findings() == ["tail_cut 600-699"])
@@ -360,7 +360,7 @@ import Testing
         #expect(kinds == [.forked, .badSignature])
     }
 
-    @Test func aCheckpointDropped() throws {
+    @Test func aCheckpointThatWasDroppedIsMissing() throws {
         let evidence = try Evidence()
         try evidence.tamper("DELETE FROM checkpoints WHERE size = 300")
         #expect(try evidence.findings() == ["checkpoint_missing"])

@@ -9,7 +9,7 @@ import Testing
         return closing ? parser.end() : nil
     }
 
-    @Test func bodiesOfEachFraming() throws {
+    @Test func aBodyIsReadToItsEndWhateverItsFraming() throws {
         let length = try whole("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokrest")
         #expect(length?.body == Array("ok".utf8))
         let chunked = try whole(
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: ["SSH-2.0-OpenSSH\r\n", "\u{15}\u{3}\u{1}", "HTTQ", "GET / HTTP/1.1\r\n"])
-    func othersAreToldApart(_ text: String) {
+    func whatIsNoHTTPIsToldApart(_ text: String) {
         #expect(throws: HTTPAnswerError.notHTTP(Array(text.utf8))) { try whole(text) }
     }
 
@@ -61,7 +61,7 @@ import Testing
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
     ])
-    func brokenOnesFail(_ text: String) {
+    func brokenAnswersFail(_ text: String) {
         #expect(throws: HTTPAnswerError.self) { try whole(text) }
     }
 

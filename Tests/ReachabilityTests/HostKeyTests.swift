@@ -42,7 +42,7 @@ import Testing
         #expect(pins.types == (line.isFound ? ["ssh-ed25519"] : []))
     }
 
-    @Test func answers() throws {
+    @Test func aKeyIsPinnedOrUnknownOrDiffers() throws {
         let other = HostKey(blob: [0, 0, 0, 1, 0x78])
         let text = "@revoked * x \(Self.key)\ngate.example x AAAAAXg=\n"
         let pins = HostKeyPins(knownHosts: text, host: "gate.example", port: 22, origin: "test")
@@ -71,7 +71,7 @@ import Testing
         "", "SHA256:", "MD5:00:11", "SHA256:abc", fingerprint + "=",
         "SHA256:" + String(repeating: "?", count: 43),
     ])
-    func whatIsNoFingerprint(_ text: String) {
+    func whatIsNoFingerprintIsRefused(_ text: String) {
         #expect(throws: TargetError.self) {
             try HostKeyPins(fingerprints: [text], origin: "--host-key")
         }

@@ -30,7 +30,7 @@ import Testing
             text: "https://a_b.example.:443/", isTLS: true, host: "a_b.example.", port: 443, path: "/",
             authority: "a_b.example."),
     ])
-    func isRead(_ good: Good) throws {
+    func aURLIsReadPartByPart(_ good: Good) throws {
         let url = try ProbeURL(good.text)
         #expect(url.isTLS == good.isTLS)
         #expect(url.host == good.host)
@@ -47,7 +47,7 @@ import Testing
         "https://127.1/", "https://010.0.0.1/", "https://a..b/", "https://-a.example/", "https://a b/",
         "https://gate.example/\r\nX: y", "https://gäte.example/",
     ])
-    func isRefused(_ text: String) {
+    func whatIsNoURLOfAListenerIsRefused(_ text: String) {
         #expect(throws: TargetError.self) { try ProbeURL(text) }
     }
 

@@ -80,7 +80,7 @@ import Testing
         Target(text: "SFTP://gate.example/", host: "gate.example"),
         Target(text: "a@b@gate.example", user: "a@b", host: "gate.example"),
     ])
-    func targets(_ expected: Target) throws {
+    func aTargetIsReadPartByPart(_ expected: Target) throws {
         let target = try SFTPTarget(expected.text)
         #expect(target.user == expected.user)
         #expect(target.host == expected.host)
@@ -92,7 +92,7 @@ import Testing
         "", ":22", "gate:0", "gate:65536", "gate:x", "https://gate/", "[::1", "[::1]22", "sftp://", "@gate",
         "sftp://vsee:secret@gate/", "ga te",
     ])
-    func whatIsNoTarget(_ text: String) {
+    func whatIsNoTargetIsRefused(_ text: String) {
         #expect(throws: TargetError.self) { try SFTPTarget(text) }
     }
 

@@ -21,7 +21,7 @@ import Testing
         "a.newest", "a.tmp.csv", "partial.csv", "temp.csv", "a.tar.gz", "inprogress.csv", "new/a.csv",
         "a.temperature",
     ])
-    func whatIsFinal(_ path: String) { #expect(!names.match(path)) }
+    func aFinalNameIsNotTakenForAProvisionalOne(_ path: String) { #expect(!names.match(path)) }
 
     @Test func theDefaultIsWhatIsUsual() throws {
         let settings = try SFTPSettings(

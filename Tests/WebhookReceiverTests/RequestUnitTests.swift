@@ -185,7 +185,7 @@ import Testing
             ([("host", "a"), ("content-length", "99999999999999999999999")], .exactly(.max)),
             ([("host", "a"), ("transfer-encoding", "Chunked")], .untilEnd),
         ] as [([(String, String)], BodyFraming)])
-    func isFound(headers: [(String, String)], expected: BodyFraming) {
+    func theFramingOfABodyIsFound(headers: [(String, String)], expected: BodyFraming) {
         #expect(framing(.http1_1, headers) == expected)
     }
 

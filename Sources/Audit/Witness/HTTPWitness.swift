@@ -35,7 +35,7 @@ package struct HTTPWitness: Witness {
     }
 
     package func newest() async throws -> SignedCheckpoint? {
-        let kept = try await kept()
+        let kept = try await self.answer()
         guard kept.damage.isEmpty else {
             throw OutgoingError(
                 .refused,
@@ -46,7 +46,7 @@ package struct HTTPWitness: Witness {
     }
 
     /// GET; 404, 405 and 501 mean that it does not give checkpoints back.
-    package func kept() async throws -> KeptCheckpoints {
+    package func answer() async throws -> KeptCheckpoints {
         let answer = try await HTTPExchange(url: url).get()
         switch answer.status {
         case 200:

@@ -30,8 +30,8 @@ struct PullCommand: AsyncParsableCommand {
               0 all that waited was fetched, but for what a consumer of the other gate took, or its sender took back (a note \
             says so)
               1 something was not, the gate was not reached, or the account there is no collector's
-              75 something found no place here, because a directory of staging is a link, say, or closed to this gate: the \
-            rest came, and once that is mended the next pull brings it
+              75 all that did not come found no place here, because a directory of staging is a link, say, or closed to this \
+            gate: once that is mended the next pull brings it
             """)
 
     @Argument(help: "The other gate: sftp://USER@HOST:PORT/.")
@@ -94,8 +94,8 @@ struct PullCommand: AsyncParsableCommand {
                 }
             } then: {
                 if !Self.isWell(summary) {
-                    // Once what is in the way here is gone, the same command is worth another try.
-                    let status: ExitStatus = summary.unplaced > 0 ? .tryAgain : .no
+                    // Once what is in the way here is gone, the same command brings all of it.
+                    let status: ExitStatus = summary.mayAllComeLater ? .tryAgain : .no
                     throw ExitCode(status.rawValue)
                 }
             }

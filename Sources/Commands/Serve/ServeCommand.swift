@@ -25,13 +25,16 @@ struct ServeCommand: AsyncParsableCommand {
 
             Before it opens anything it makes those checks of `dropgate doctor` that a start depends on: directories, \
             host keys, sshd and its session, and that the ledger is where it was. What must be mended first ends it \
-            with 78; what should be looked at soon (certificates that end within 21 days or have ended, host keys that \
-            differ from those of the last start, secrets of webhooks that can be guessed) is a warning in its log, \
-            and of --check on stderr. --check asks the witnesses, too, whether the ledger is what they have seen signed.
+            with 78, and systemd does not try again; what may pass by itself, such as a full disk of the ledger, ends \
+            it with 75, and systemd tries again. What should be looked at soon (certificates that end within 21 days or have ended, \
+            host keys that differ from those of the last start, secrets of webhooks that can be guessed) is a warning \
+            in its log, and of --check on stderr. --check asks the witnesses, too, whether the ledger is what they have \
+            seen signed.
 
             EXIT STATUS
               0 it was ended by a signal; --check: the gate would start (warnings may stand)
               78 settings, lists, files or the ledger's place are not good   23, 24 the ledger is not what was signed
+              75 not now: the ledger's disk is full, say, or another process writes it
               70 the gate, the system or the disk failed   64 usage
 
             EXAMPLES
@@ -59,15 +62,9 @@ struct ServeCommand: AsyncParsableCommand {
         let policy = try policy(settings)
         // Before anything is opened: a gate that cannot do its work cuts nobody off, and begins no new ledger.
         let (problems, hostKeys) = await Diagnostics.problems(settings, at: check ? .check : .start)
-        guard !problems.contains(where: \.isFatal) else {
-            for problem in problems where problem.isFatal { Output.error(problem.line) }
-            throw ExitCode(ExitStatus.configuration.rawValue)
-        }
+        try end(problems, .isRefused, with: .configuration)
         if check {
-            guard !problems.contains(where: \.mayPass) else {
-                for problem in problems where problem.mayPass { Output.error(problem.line) }
-                throw ExitCode(ExitStatus.internalError.rawValue)
-            }
+            try end(problems, .isPutOff, with: .tryAgain)
             try report(settings, policy)
             for problem in problems { Output.error("\(problem.area): \(problem.line)", prefix: "warning: ") }
             return
@@ -92,6 +89,14 @@ struct ServeCommand: AsyncParsableCommand {
             settings: settings, policy: policy, hostKeys: hostKeys, logger: logger,
             announce: { Output.note($0) }
         ).run()
+    }
+
+    /// Tells what lets no gate start, if anything does, and ends with that status.
+    private func end(_ problems: [Finding], _ start: Finding.Start, with status: ExitStatus) throws {
+        let reasons = problems.filter { $0.start == start }
+        guard !reasons.isEmpty else { return }
+        for reason in reasons { Output.error(reason.line) }
+        throw ExitCode(status.rawValue)
     }
 
     private static func level(_ word: String) throws -> Logger.Level {

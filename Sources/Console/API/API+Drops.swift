@@ -141,7 +141,8 @@ extension API {
 extension Problem {
     fileprivate static func noSpace(_ full: IntakeError) -> Problem {
         var problem = Problem(
-            .serviceUnavailable, "no_space", "this would be recorded, and \(full.description)")
+            .serviceUnavailable, "no_space",
+            "this would be recorded, and the gate's disk is full; nothing is until its owner has made space")
         problem.headers[.retryAfter] = full.retryAfter.map { "\($0)" }
         return problem
     }

@@ -46,7 +46,7 @@ struct API: Sendable {
             return try await routed(request, context)
         } catch {
             let problem = Problem(error)
-            if problem.status == .internalServerError { logger.error("the API: \(problem.detail)") }
+            if let text = problem.logged { logger.error("the API: \(text)") }
             intake.note(problem, of: request, from: context.peer)
             return problem.response
         }

@@ -91,7 +91,7 @@ enum OpenAPIDocument {
         ]
         if operation.permission != nil {
             common += [
-                .init(401, "No good token."), .init(500, "The ledger or staging does not answer."),
+                .init(401, "No good token."), .init(500, "Something failed in the gate; its log says what."),
                 .init(503, "Something of the gate has to be mended first: try again after Retry-After."),
             ]
         }

@@ -2,11 +2,10 @@
 import Admission
 import HTTPTypes
 import Hummingbird
+import Intake
 import JSON
-import Ledger
 import Management
 import NIOCore
-import Staging
 
 struct Problem: Error, Sendable {
     let status: HTTPResponse.Status
@@ -17,6 +16,8 @@ struct Problem: Error, Sendable {
     var headers: HTTPFields = [:]
     /// For the ledger; nil: it is nothing that somebody was kept from.
     var reason: Reason?
+    /// For the gate's log: what the caller is not told of a failure. nil: it is none, or health tells of it.
+    private(set) var logged: String?
 
     init(_ status: HTTPResponse.Status, _ code: String, _ detail: String, reason: Reason? = nil) {
         self.status = status
@@ -66,7 +67,7 @@ struct Problem: Error, Sendable {
             return
         }
         let known = ManagementError.of(error)
-        let text = Self.detail(known) ?? known?.description ?? "\(error)"
+        let text = known.map { Self.detail($0) } ?? Self.failed
         switch known?.code {
         case .refused: self.init(.conflict, "refused", text)
         case .invalid: self.init(.badRequest, "bad_parameter", text)
@@ -79,18 +80,29 @@ struct Problem: Error, Sendable {
             headers[.retryAfter] = "60"
         case .internalError, .notAsSigned, nil:
             self.init(.internalServerError, "internal", text)
+            logged = known?.description ?? "\(error)"
         }
     }
 
-    /// In place of what is said of files on the gate's machine, which are for whoever keeps it; nil for what anybody may read.
-    private static func detail(_ error: ManagementError?) -> String? {
-        guard let error, error.cause is StagingError || error.cause is LedgerError else { return nil }
-        return switch error.code {
-        case .unavailable: "the gate cannot do this now; try again later"
+    private static let failed = "something failed in the gate; its log says what"
+
+    /// What a caller reads of an error. Why something failed, cannot be done now, or has to be mended first, names files of the gate's
+    /// machine as a rule, and those are for whoever keeps it: only what is known to name none is told.
+    private static func detail(_ error: ManagementError) -> String {
+        switch error.code {
+        case .unavailable where !namesNoFile(error.cause): "the gate cannot do this now; try again later"
         case .configuration:
             "something on the gate's machine has to be mended first: `dropgate doctor` there says what"
-        default: nil
+        case .internalError, .notAsSigned: failed
+        case .refused, .invalid, .unavailable: error.description
         }
+    }
+
+    /// Whether the text of an error with this cause names no file of the gate's machine: somebody else decides on a drop, or too much
+    /// waits to be written.
+    private static func namesNoFile(_ cause: (any Error)?) -> Bool {
+        guard let error = cause as? IntakeError else { return false }
+        return error.code == .forbiddenOperation || error.code == .rateLimited
     }
 
     var response: Response {

@@ -5,6 +5,7 @@ import Blocking
 import HTTPTypes
 import JSON
 import Ledger
+import Logging
 import Management
 import Synchronization
 import TLS
@@ -70,6 +71,9 @@ final class Jobs: Sendable {
     /// Of jobs that go on, by their ids; nil: none is begun any more.
     private let tasks = Mutex<[String: Task<Void, Never>]?>([:])
     private let executor = BlockingExecutor(label: "jobs", width: Job.Kind.allCases.count)
+    private let logger: Logger
+
+    init(logger: Logger) { self.logger = logger }
 
     /// What a job tells while it goes on.
     struct Teller: Sendable {
@@ -125,8 +129,12 @@ final class Jobs: Sendable {
             do {
                 let result = try await work(Teller(jobs: self, id: job.id))
                 change(job.id) { $0.result = result }
+            } catch is CancellationError {
+                change(job.id) { $0.failure = "the gate stopped meanwhile" }
             } catch {
-                change(job.id) { $0.failure = ManagementError.of(error)?.description ?? "\(error)" }
+                let problem = Problem(error)
+                logger.error("the console: \(job.title): \(problem.logged ?? problem.detail)")
+                change(job.id) { $0.failure = problem.detail }
             }
             change(job.id) { $0.ended = .now() }
             tasks.withLock { _ = $0?.removeValue(forKey: job.id) }

@@ -56,12 +56,19 @@ extension Pages {
     private func change(
         _ change: SourceChange, _ visit: Visit, _ fields: [Parameter]
     ) async throws -> Response {
-        guard let base = try visit.parameters.text(.base) else { return try preview(change, visit, fields) }
-        let comment = try visit.parameters.text(.comment)
-        let logger = logger
-        try await services.sources.make(
-            change, base: base, by: try visit.attribution(comment), now: intake.now,
-            warn: { logger.warning("console: \($0)") })
+        do {
+            guard let base = try visit.parameters.text(.base) else {
+                return try preview(change, visit, fields)
+            }
+            let comment = try visit.parameters.text(.comment)
+            let logger = logger
+            try await services.sources.make(
+                change, base: base, by: try visit.attribution(comment), now: intake.now,
+                warn: { logger.warning("console: \($0)") })
+        } catch let error as ManagementError where error.code == .configuration && error.cause == nil {
+            // The lists would be bad by it: whoever makes it reads why, although that names their files.
+            throw Problem(.unprocessableContent, "unprocessable", error.description)
+        }
         return done(
             "The list is changed; the gate takes it over within a second.", visit, backTo: "/sources")
     }

@@ -30,7 +30,7 @@ struct Pages: Sendable {
             response = try await answer()
         } catch {
             let problem = Problem(error)
-            if problem.status == .internalServerError { logger.error("the console: \(problem.detail)") }
+            if let text = problem.logged { logger.error("the console: \(text)") }
             intake.note(problem, of: request, from: context.peer)
             response = page(of: problem, request)
         }

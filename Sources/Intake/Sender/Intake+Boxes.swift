@@ -6,7 +6,8 @@ import Staging
 import Synchronization
 
 extension Intake {
-    /// A session of an account begins. Throws a `StagingError` where the account has no directories to write to; the health says so.
+    /// A session of an account begins. Throws a `StagingError` where the account has no directories to write to, and the health says so;
+    /// and what the ledger throws.
     /// - Parameters:
     ///   - withdrawal: why it may change nothing any more; nil: it may. It is asked often.
     ///   - isHeard: whether an answer would reach it.
@@ -16,10 +17,10 @@ extension Intake {
         isHeard: @escaping @Sendable () -> Bool = { true }
     ) throws -> SenderSession {
         let box = try box(of: account)
-        do throws(StagingError) {
+        do {
             try lookAtIncoming(of: account)
         } catch {
-            hasNoPlace(account, error)
+            if let error = error as? StagingError { hasNoPlace(account, error) }
             throw error
         }
         mayHavePlace(account)
@@ -39,8 +40,9 @@ extension Intake {
     }
 
     private func load(_ account: String) throws -> SenderBox {
+        try checkDirectory(of: account)
         let files = try PartialStore(incoming: staging.uploads(of: account).path)
-        try recoverLeftClaims(of: account, files)
+        try recoverClaims(of: account, files)
         var state = SenderBox.State()
         for folder in try files.directories() {
             state.tree.insert(folder: folder.path, modified: folder.modified)

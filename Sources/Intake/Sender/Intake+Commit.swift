@@ -130,12 +130,14 @@ extension Intake {
             mayHavePlace(box.account)
             return readyPath
         } catch {
-            guard isOfItsName(error, box.account) else { throw hasNoPlace(box.account, error) }
+            guard isOfItsName(error, below: Self.readyRoot(box.account)) else {
+                throw hasNoPlace(box.account, error)
+            }
             logger.error("no place under ready/ for \(UntrustedText.head(path.description)): \(error)")
             throw IntakeError(
                 .badPath,
-                "\(path): the gate has no place for a file of this name now; send it under another one, or ask the gate's owner to run dropgate doctor"
-            )
+                "\(path): the gate has no place for a file of this name now; send it under another one, or ask the gate's owner to run "
+                    + "dropgate doctor")
         }
     }
 }

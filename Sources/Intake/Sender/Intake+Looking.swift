@@ -266,8 +266,8 @@ extension Intake {
             )
         return SenderError(
             .failed, .stagingFull,
-            "\(path): this account has as much in the gate as it may (\(what)); its consumer must \(remedy) first, or the gate's owner allow more (\(setting))"
-        )
+            "\(path): this account has as much in the gate as it may (\(what)); its consumer must \(remedy) first, or the gate's owner "
+                + "allow more (\(setting))")
     }
 
     /// Something gets a name in a directory. The directory's own time on the disk says so to whoever loads the box anew.

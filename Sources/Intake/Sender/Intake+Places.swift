@@ -2,6 +2,7 @@
 // says what is wrong until it is over.
 import Admission
 import Blocking
+import Ledger
 import Logging
 import Staging
 import Synchronization
@@ -21,7 +22,7 @@ extension Intake {
     @discardableResult
     func hasNoPlace(_ account: String, _ error: StagingError) -> IntakeError {
         let message = "nothing of what \(account) sends can be stored: \(error)"
-        // Both at once: what the health says of an account is looked at again for as long as it does.
+        // Under one lock, so that the health tells of an account exactly as long as `refusals` has it: those are looked at again.
         let isNew = unplaced.withLock { unplaced -> Bool in
             unplaced.refusals[account, default: 0] += 1
             return health.set(problem: Self.placesProblem, of: account, message: message)
@@ -30,20 +31,22 @@ extension Intake {
         return Self.storesNothing
     }
 
-    static let storesNothing = IntakeError(
-        .stagingFull, "the gate cannot store anything now; try again later", retryAfter: 60)
+    package static let storesNothing = IntakeError(
+        .stagingFull, StagingError.textForSenders, retryAfter: 60)
 
-    /// Whether an error is about one name of an account: where any other one of it can be looked at, it has a place.
-    func isOfItsName(_ error: StagingError, _ account: String) -> Bool {
-        if [.badPath, .exists].contains(error.code) { return true }
-        return error.code != .full && (try? lookAtReady(of: account)) != nil
+    /// Whether an error is about one name, so that others have a place: about the name itself, or about directories on the way to it
+    /// that are not on the way to others.
+    /// - Parameter root: the part of `ready/` in which the others are; ends with a slash, or is empty.
+    func isOfItsName(_ error: StagingError, below root: String) -> Bool {
+        error.isAboutName || error.code != .full && (try? lookAtReady(below: root)) != nil
     }
 
-    /// An account may have a place again, by what somebody has just seen of it. Cheap enough for every upload.
+    /// To be called when something that an account needs has worked: ends its problem where all that it needs works. For an account
+    /// without a problem, as nearly all are, this is a look under a lock.
     func mayHavePlace(_ account: String) {
         guard let refusals = unplaced.withLock({ $0.refusals[account] }), hasPlaceNow(account) else { return }
         let isOver = unplaced.withLock { unplaced -> Bool in
-            // Else it was refused meanwhile.
+            // Another number: it was refused meanwhile.
             guard unplaced.refusals[account] == refusals else { return false }
             unplaced.refusals[account] = nil
             health.clear(problem: Self.placesProblem, of: account)
@@ -54,7 +57,7 @@ extension Intake {
 
     // MARK: Looking again
 
-    /// To look at an account whose box is not in memory may take seconds.
+    /// Each look loads the boxes that are not in memory, which goes through all that their accounts have and may take seconds.
     private static let timeBetweenLooks = Duration.seconds(10)
 
     /// Looks again at those that had no place, in a while and beside its caller: their senders may not come back for long, and a
@@ -73,14 +76,14 @@ extension Intake {
 
     func tryPlaces() {
         let accounts = unplaced.withLock { Array($0.refusals.keys) }
-        for account in accounts { mayHavePlace(account) }
+        for account in accounts where !Task.isCancelled { mayHavePlace(account) }
     }
 
     private func hasPlaceNow(_ account: String) -> Bool {
         do {
-            try lookAtReady(of: account)
+            try lookAtReady(below: Self.readyRoot(account))
             // Nothing is made: whoever puts a directory back is to find its place free.
-            guard try Directory(path: staging.uploads.path).status(account) != nil else { return true }
+            guard try checkDirectory(of: account) else { return true }
             try lookAtIncoming(of: account)
             // Last: where it is not in memory, all that it has is looked at.
             _ = try box(of: account)
@@ -90,13 +93,49 @@ extension Intake {
         }
     }
 
-    private func lookAtReady(of account: String) throws(StagingError) {
-        // Any name of its tree.
-        _ = try staging.ready.isOccupied(Self.readyRoot(account) + "x")
+    private func lookAtReady(below root: String) throws(StagingError) {
+        // Any name.
+        _ = try staging.ready.isOccupied(root + "x")
     }
 
     /// By the path, as its sessions do: the directories that this process has open may be somewhere else by now, or closed.
-    func lookAtIncoming(of account: String) throws(StagingError) {
+    func lookAtIncoming(of account: String) throws {
+        try checkDirectory(of: account)
         _ = try PartialStore(incoming: "\(staging.uploads.path)/\(account)")
+    }
+
+    // MARK: Moved away
+
+    /// Whether an account has its directory in `incoming/`; whoever makes that asks first. Throws `.obstructed` where it is gone although
+    /// accepted uploads lie in it, or nobody could look yet what a crash has left there: somebody has moved it away, and with an empty
+    /// one in its place those uploads would count as lost.
+    @discardableResult
+    func checkDirectory(of account: String) throws -> Bool {
+        let uploads = staging.uploads.path
+        guard try Directory(path: uploads).status(account) == nil else { return true }
+        let isUnrecovered = unrecovered.withLock { $0.contains(account) }
+        guard try isUnrecovered || Self.accountsOfPending(in: store).contains(account) else { return false }
+        throw StagingError(
+            .obstructed, "\(uploads)/\(account) is gone, and accepted uploads may lie in it",
+            fix:
+                "put it back; if it is lost for good, make an empty directory of the gate's user in its place, and the gate records "
+                + "those uploads as lost")
+    }
+
+    /// Accounts with accepted uploads in their directories that are not released. Those that the ledger keeps are written anew, wherever
+    /// that is.
+    static func accountsOfPending(in store: any LedgerStore) throws -> Set<String> {
+        var accounts: Set<String> = []
+        var after: Int64 = -1
+        while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
+            after = last.record.seq
+            for drop in pending {
+                guard let incoming = drop.record.incoming, !StagingLayout.isSmallFile(incoming),
+                    let account = StagingLayout.account(ofIncoming: incoming)
+                else { continue }
+                accounts.insert(account)
+            }
+        }
+        return accounts
     }
 }

@@ -240,7 +240,7 @@ extension Intake {
                     $0.tree.update(item.drop) { $0.standing = .waiting(readyPath: readyPath) }
                 }
             }
-            if let error = error as? StagingError, [.denied, .obstructed].contains(error.code) {
+            if let error = error as? StagingError, error.needsMending {
                 throw refusal(error, path)
             }
             logger.error("\(UntrustedText.head(path.description)) cannot be taken back: \(error)")

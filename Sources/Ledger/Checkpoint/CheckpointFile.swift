@@ -71,7 +71,8 @@ package struct CheckpointFile: Witness {
                 .unwritable,
                 "checkpoints cannot be kept in \(name): \(path) belongs to \(owner), and \(user) may not write it",
                 fix: status.st_uid == geteuid()
-                    ? "chmod -R u+rwX \(name)" : "give it to the gate's user: chown -R \(user) \(name)")
+                    ? AccessAdvice.opening(name, withContents: true)
+                    : AccessAdvice.handoverToGate(name, geteuid()))
         }
         return nil
     }
@@ -93,7 +94,7 @@ package struct CheckpointFile: Witness {
 
     /// Durable when it returns. A checkpoint of a size that the newest one has already is not written again.
     private func write(_ signed: SignedCheckpoint) throws {
-        if !onDisk.isDoubtful, let newest = try last(),
+        if !onDisk.isDoubtful, let newest = try last(otherwise: .unwritable),
             newest.signed.checkpoint.size == signed.checkpoint.size,
             newest.signed.checkpoint.root == signed.checkpoint.root
         {
@@ -110,7 +111,8 @@ package struct CheckpointFile: Witness {
             }
             path = "\(directory)/\(signed.checkpoint.time.description.prefix(7)).notes"
         }
-        let descriptor = try NoteFile.open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW) {
+        let flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW
+        let descriptor = try NoteFile.open(path, flags, otherwise: .unwritable) {
             Self.failure("append to", path, $0)
         }
         defer { close(descriptor) }
@@ -133,7 +135,7 @@ package struct CheckpointFile: Witness {
 
     /// What is there may have been written by a process that was ended before it was on disk.
     private func makeDurable(_ path: String) throws {
-        let descriptor = try NoteFile.open(path, O_RDONLY | O_NOFOLLOW) {
+        let descriptor = try NoteFile.open(path, O_RDONLY | O_NOFOLLOW, otherwise: .unwritable) {
             Self.failure("sync", path, $0)
         }
         defer { close(descriptor) }
@@ -227,19 +229,22 @@ package struct CheckpointFile: Witness {
         try await within(patience) { [executor] in try await executor.run(call) }
     }
 
-    private func last() throws -> (signed: SignedCheckpoint, file: String)? {
+    /// - Parameter code: of the error where something else than a file lies there.
+    private func last(
+        otherwise code: LedgerError.Code = .unreadable
+    ) throws -> (signed: SignedCheckpoint, file: String)? {
         for file in try files().reversed() {
-            if let last = try last(in: file) { return (last, file) }
+            if let last = try last(in: file, otherwise: code) { return (last, file) }
         }
         return nil
     }
 
     /// What follows it may be long: a filesystem that lost its power may have left zeros.
-    private func last(in file: String) throws -> SignedCheckpoint? {
+    private func last(in file: String, otherwise code: LedgerError.Code) throws -> SignedCheckpoint? {
         var tail: Int64 = 1 << 16
         while true {
             var last: SignedCheckpoint?
-            let isWhole = try Self.read(file, tail: tail) { pieces in
+            let isWhole = try Self.read(file, tail: tail, otherwise: code) { pieces in
                 last = pieces.last(where: { $0.piece.checkpoint != nil })?.piece.checkpoint ?? last
                 return true
             }
@@ -250,12 +255,15 @@ package struct CheckpointFile: Witness {
 
     /// Gives the pieces of a file in their order, some at a time, until the body returns false. Returns whether they begin with the
     /// file's first.
-    /// - Parameter tail: how much of its end is read; nil: all of it.
+    /// - Parameters:
+    ///   - tail: how much of its end is read; nil: all of it.
+    ///   - code: as of `last`.
     @discardableResult
     private static func read(
-        _ path: String, tail: Int64? = nil, _ body: ([FoundPiece]) throws -> Bool
+        _ path: String, tail: Int64? = nil, otherwise code: LedgerError.Code = .unreadable,
+        _ body: ([FoundPiece]) throws -> Bool
     ) throws -> Bool {
-        let file = try NoteFile(path)
+        let file = try NoteFile(path, otherwise: code)
         let isWhole = try tail.map(file.skip(toLast:)).map { $0 == 0 } ?? true
         var scanner = NoteScanner()
         while true {

@@ -9,29 +9,42 @@ final class NoteFile: Sendable {
     private let path: String
     private let descriptor: Int32
 
-    /// Throws `LedgerError`, also where something else than a file lies there.
-    init(_ path: String) throws {
+    /// Throws `LedgerError`.
+    /// - Parameter code: of the error where something else than a file lies there.
+    init(_ path: String, otherwise code: LedgerError.Code = .unreadable) throws {
         self.path = path
-        descriptor = try Self.open(path, O_RDONLY) {
+        descriptor = try Self.open(path, O_RDONLY, otherwise: code) {
             LedgerError(CheckpointFile.unreadable, reading: path, $0)
         }
     }
 
-    /// Opens a file of notes. Never waits for whoever may open the other end of a pipe, and opens no device and no directory.
-    /// - Parameter failure: what to throw of an error of open(2).
+    /// Opens a file of notes, without waiting for whoever may open the other end of a pipe.
+    /// - Parameters:
+    ///   - code: as of `init`.
+    ///   - failure: what to throw of another error of open(2).
     static func open(
-        _ path: String, _ flags: Int32, failure: (SystemError) -> LedgerError
+        _ path: String, _ flags: Int32, otherwise code: LedgerError.Code,
+        failure: (SystemError) -> LedgerError
     ) throws(LedgerError) -> Int32 {
         let descriptor = Foundation.open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
-        let error = SystemError.last
-        if let what = Presence.otherThanFile(path) {
-            if descriptor >= 0 { Foundation.close(descriptor) }
-            throw LedgerError(
-                .unwritable, "\(path) is \(what), and has to be a file to which checkpoints are appended",
-                fix: "put a file in its place, or name another place")
+        guard descriptor >= 0 else {
+            let error = SystemError.last
+            // A directory and a socket cannot be opened for writing.
+            if let what = Presence.otherThanFile(path) { throw noFile(path, what, code) }
+            throw failure(error)
         }
-        guard descriptor >= 0 else { throw failure(error) }
+        if let what = Presence.otherThanFile(descriptor) {
+            Foundation.close(descriptor)
+            throw noFile(path, what, code)
+        }
         return descriptor
+    }
+
+    /// - Parameter what: lies in its place: "a directory".
+    private static func noFile(_ path: String, _ what: String, _ code: LedgerError.Code) -> LedgerError {
+        LedgerError(
+            code, "\(path) is \(what), and has to be a file to which checkpoints are appended",
+            fix: "put a file in its place, or name another place")
     }
 
     deinit { close(descriptor) }

@@ -13,9 +13,9 @@ package protocol Witness: Sendable {
     /// The newest checkpoint that it has. nil when it has none, or does not give them back.
     func newest() async throws -> SignedCheckpoint?
 
-    /// What it gives back in one answer, damaged too; the newest checkpoint, where a witness does not say otherwise. For
-    /// `kept(through:patience:)` of those that answer at once; a file has more.
-    func kept() async throws -> KeptCheckpoints
+    /// What it gives back when it is asked once: its newest checkpoint, what is damaged in that one's place, or nothing. A file has
+    /// more: see `kept(through:patience:)`.
+    func answer() async throws -> KeptCheckpoints
 
     /// All that it gives back for a verification, what is damaged too, through a sieve. What has come through counts also where the
     /// rest does not come.
@@ -24,13 +24,13 @@ package protocol Witness: Sendable {
 }
 
 extension Witness {
-    package func kept() async throws -> KeptCheckpoints {
+    package func answer() async throws -> KeptCheckpoints {
         KeptCheckpoints(checkpoints: try await newest().map { [$0] } ?? [])
     }
 
     package func kept(through sieve: inout CheckpointSieve, patience: Duration) async throws {
-        let kept = try await within(patience) { try await self.kept() }
-        sieve.add(kept)
+        let answer = try await within(patience) { try await self.answer() }
+        sieve.add(answer)
     }
 }
 

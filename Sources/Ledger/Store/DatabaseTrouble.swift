@@ -55,11 +55,7 @@ struct DatabaseTrouble {
         switch code {
         case .SQLITE_FULL: ("its filesystem is full", "make room there")
         case .SQLITE_BUSY, .SQLITE_LOCKED: ("another process holds it", "end that one, or try again")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            (
-                "its file is damaged",
-                "keep it as evidence, run `dropgate ledger verify`, and put a whole copy back"
-            )
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: ("its file is damaged", LedgerError.adviceOnDamage)
         case .SQLITE_READONLY:
             (
                 "it is read-only for this user",

@@ -13,7 +13,8 @@ final class FileLock: Sendable {
             let error = SystemError.last
             throw LedgerPaths.closed(path, error)
                 ?? LedgerError(
-                    .unwritable, "the ledger cannot be written: \(Presence.denial(path, error, to: "write"))")
+                    .unwritable,
+                    "the ledger cannot be written: \(AccessAdvice.denial(path, error, to: "write"))")
         }
         // `deinit` closes the file also where this throws: all members have their values.
         guard Self.take(LOCK_EX, descriptor) else {

@@ -40,10 +40,10 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     /// - Parameter what: "checkpoints cannot be read".
     package init(_ what: String, reading path: String, _ error: SystemError) {
         self.init(
-            error.isDenial ? .denied : .unreadable, "\(what): \(Presence.denial(path, error))")
+            error.isDenial ? .denied : .unreadable, "\(what): \(AccessAdvice.denial(path, error))")
     }
 
-    /// As the other one.
+    /// The same, of an error that says itself of which file it is.
     package init(_ what: String, _ error: FileError) {
         self.init(error.isDenial ? .denied : .unreadable, "\(what): \(error)")
     }

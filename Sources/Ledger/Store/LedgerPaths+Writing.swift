@@ -11,9 +11,11 @@ extension LedgerPaths {
         for path in [lock, file, wal, sharedMemory] { try Self.require(path, R_OK | W_OK) }
         // What lies in the place of a directory is told by who opens it.
         if Presence.isDirectory(policies) { try Self.require(policies, R_OK | W_OK | X_OK) }
-        guard byOwner, geteuid() == 0, let owner = Self.owner(of: file), owner != 0 else { return }
+        guard byOwner, geteuid() == 0, let owner = Presence.owner(of: file), owner != 0 else { return }
         for path in [lock, wal, sharedMemory, policies] {
-            if let other = Self.owner(of: path), other != owner { throw Self.ofAnother(path, to: owner) }
+            if let other = Presence.owner(of: path), other != owner {
+                throw Self.ofAnother(path, to: owner)
+            }
         }
     }
 
@@ -25,13 +27,13 @@ extension LedgerPaths {
     /// What to say to who may write beside a part of the ledger, as the gate, and cannot open it. nil for all others.
     static func closed(_ path: String, _ error: SystemError) -> LedgerError? {
         guard error.code == EACCES, access(Paths.directory(of: path), W_OK | X_OK) == 0,
-            let owner = owner(of: path)
+            let owner = Presence.owner(of: path)
         else { return nil }
         guard owner == geteuid() else { return ofAnother(path, to: geteuid()) }
         return LedgerError(
             .unwritable,
             "its owner may not write \(path), and the ledger cannot be written without it",
-            fix: "chmod u+rwX \(path)")
+            fix: AccessAdvice.opening(path))
     }
 
     /// - Parameter user: whose it is to be.
@@ -39,11 +41,6 @@ extension LedgerPaths {
         LedgerError(
             .unwritable,
             "\(path) belongs to another user, and the ledger cannot be written without it",
-            fix: "give it to the gate's user: \(Presence.handover(path, to: user))")
-    }
-
-    private static func owner(of path: String) -> uid_t? {
-        var status = stat()
-        return stat(path, &status) == 0 ? status.st_uid : nil
+            fix: AccessAdvice.handoverToGate(path, user))
     }
 }

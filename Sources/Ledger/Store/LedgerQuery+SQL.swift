@@ -10,8 +10,10 @@ struct SQL {
     private(set) var text = ""
     /// All but `:limit`, how many entries are still wanted, and `:day`.
     private(set) var arguments = StatementArguments()
-    /// Of the days on which somebody called, those that may have answers; nil where a statement without `:day` looks at all.
-    private(set) var days: ClosedRange<Int64>?
+    /// Whether it has `:day`, and looks at one day at a time; else it looks at all of them at once.
+    private(set) var isOfOneDay = false
+    /// Of the days on which somebody called, those that may have answers; nil where none has.
+    private var days: ClosedRange<Int64>?
     private var count = 0
 
     private static let columns = "seq, time, json"
@@ -29,7 +31,8 @@ struct SQL {
             text = "SELECT \(Self.columns) FROM \(entries) \(conditions)\(end)"
             return
         }
-        days = try Self.days(range, db) ?? 0...0
+        isOfOneDay = true
+        days = try Self.days(range, db)
         let blocks = query.sources.map(SourceKey.range).map {
             "source BETWEEN \(bind(Data($0.low))) AND \(bind(Data($0.high)))"
         }
@@ -42,20 +45,24 @@ struct SQL {
     /// a call are passed over: where a clock has leapt, or somebody has altered a time, they are many.
     func day(after day: Int64?, _ order: LedgerQuery.Order, _ db: Database) throws -> Int64? {
         guard let days else { return nil }
-        let next: Int64?
-        switch order {
-        case .oldestFirst:
-            next = try Int64.fetchOne(
-                db.cachedStatement(sql: Self.dayAfter), arguments: [day ?? days.lowerBound - 1])
-        case .newestFirst:
-            next = try Int64.fetchOne(
-                db.cachedStatement(sql: SQLiteLedgerReader.dayBefore),
-                arguments: [day ?? days.upperBound + 1])
+        let next =
+            switch order {
+            case .oldestFirst: try Self.firstDay(after: day ?? days.lowerBound - 1, db)
+            case .newestFirst:
+                try SQLiteLedgerReader.day(
+                    before: day ?? days.upperBound + 1,
+                    db.cachedStatement(sql: SQLiteLedgerReader.dayBefore))
+            }
+        return next.flatMap { days.contains($0) ? $0 : nil }
+    }
+
+    /// As `SQLiteLedgerReader.day(before:)`, of the oldest day after another: a fraction lies behind the day that it is rounded to.
+    private static func firstDay(after day: Int64, _ db: Database) throws -> Int64? {
+        guard let after = try Int64.fetchOne(db.cachedStatement(sql: dayAfter), arguments: [day]) else {
+            return nil
         }
-        guard let next, days.contains(next) else { return nil }
-        // A fraction, which somebody has written there, lies behind the day that it is rounded to.
-        guard next != day else { throw LedgerError.damaged(column: "time", of: "entries", row: nil) }
-        return next
+        guard after > day else { throw LedgerError.damaged(column: "time", of: "entries", row: nil) }
+        return after
     }
 
     private static let dayAfter = """
@@ -180,16 +187,18 @@ struct SQL {
         try next(Int64.fetchOne(db.cachedStatement(sql: "SELECT \(Schema.lastSealed)")) ?? -1)
     }
 
-    /// Of entries that are not sealed. Times rise with the numbers, so a time is found by halving.
+    /// Of entries that are not sealed. Times rise with the numbers, so a time is found by halving. Throws `LedgerError(.unreadable)`.
     static func firstSeq(notBefore instant: Instant, _ db: Database) throws -> Int64 {
         var low = try firstUnsealed(db)
         var high = try (SQLiteLedgerReader.lastSeq(db) ?? -1) + 1
         let statement = try db.cachedStatement(
-            sql: "SELECT time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1")
+            sql: "SELECT seq, time FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1")
         while low < high {
             let middle = low + (high - low) / 2
-            let time = try Int64.fetchOne(statement, arguments: [middle])
-            if let time, time < instant.microseconds { low = middle + 1 } else { high = middle }
+            let time = try Row.fetchOne(statement, arguments: [middle]).map {
+                try TableRow($0, of: "entries").time("time")
+            }
+            if let time, time < instant { low = middle + 1 } else { high = middle }
         }
         return low
     }

@@ -34,13 +34,8 @@ package struct LedgerSegment: Sendable, Hashable {
         self.bytes = bytes
     }
 
-    /// Whether a file can hold these entries. Whoever reads a ledger leaves other rows out; a verification tells of them.
-    var isPossible: Bool {
-        0 <= number && number < LedgerLimits.entries / Self.width && 0 <= first && first <= last
-            && last < LedgerLimits.entries
-    }
-
-    /// `isPossible` in SQL, of a row of `segments`.
+    /// In SQL, whether a row of `segments` tells of entries that a file can hold. Whoever reads a ledger leaves other rows out; a
+    /// verification tells of them.
     static let isPossibleRow =
         "number BETWEEN 0 AND \(LedgerLimits.entries / width - 1) AND first BETWEEN 0 AND last "
         + "AND last < \(LedgerLimits.entries)"

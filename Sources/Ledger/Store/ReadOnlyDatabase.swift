@@ -10,9 +10,9 @@ final class ReadOnlyDatabase: Sendable {
     /// Of a ledger that is read without locks, as it was opened: it must not change meanwhile.
     private let frozen: FileSignature?
 
-    /// Throws `LedgerError`: `.unreadable` when there is none, `.denied` when it may not be read, `.unwritable` when there is no room for the shared
-    /// memory that a reader needs, too, `.missing` when it was moved or removed, `.foreign` when what is there is none, `.newer` when a
-    /// later release wrote it, `.older` when an earlier one did.
+    /// Throws `LedgerError`: `.unreadable` when there is none, `.denied` when it may not be read, `.unwritable` when there is no room for
+    /// the shared memory that a reader needs, too, `.missing` when it was moved or removed, `.foreign` when what is there is none,
+    /// `.newer` when a later release wrote it, `.older` when an earlier one did.
     /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
         self.paths = paths

@@ -12,13 +12,14 @@ extension SQLiteLedgerReader {
         let number = (sealed.last?.number ?? -1) + 1
         let entries = number * width..<(number + 1) * width
         let time = try database.readLedger { db in
-            try Int64.fetchOne(
+            try Row.fetchOne(
                 db,
-                sql:
-                    "SELECT time FROM entries WHERE seq = ? AND EXISTS (SELECT 1 FROM entries WHERE seq = ?)",
-                arguments: [entries.upperBound - 1, entries.upperBound])
+                sql: """
+                    SELECT seq, time FROM entries WHERE seq = ? AND EXISTS (SELECT 1 FROM entries WHERE seq = ?)
+                    """, arguments: [entries.upperBound - 1, entries.upperBound]
+            ).map { try TableRow($0, of: "entries").time("time") }
         }
-        return time.map { (number, entries, Instant(microseconds: $0)) }
+        return time.map { (number, entries, $0) }
     }
 
     func writtenBy(_ entries: Range<Int64>, lastTime: Instant, now: Instant) throws -> Instant? {

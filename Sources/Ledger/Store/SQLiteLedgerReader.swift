@@ -75,7 +75,7 @@ final class SQLiteLedgerReader: LedgerReading, LedgerSealing {
             let arguments = sql.arguments(of: day, limit: query.limit - found.count)
             found += try Row.fetchAll(statement, arguments: arguments).map(StoredEntry.init(row:))
         }
-        guard sql.days != nil else {
+        guard sql.isOfOneDay else {
             try look(nil)
             return found
         }

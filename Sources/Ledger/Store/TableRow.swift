@@ -79,11 +79,12 @@ struct TableRow {
 }
 
 extension LedgerError {
+    /// What to do about a ledger that is damaged.
+    static let adviceOnDamage = "keep it as evidence, run `dropgate ledger verify`, and put a whole copy back"
+
     /// Of a ledger in which something stands that the gate never writes.
     static func damaged(_ what: String) -> LedgerError {
-        LedgerError(
-            .unreadable, "the ledger is damaged: \(what)",
-            fix: "keep it as evidence, run `dropgate ledger verify`, and put a whole copy back")
+        LedgerError(.unreadable, "the ledger is damaged: \(what)", fix: adviceOnDamage)
     }
 
     /// What to throw instead of an error that only a damaged ledger can bring about; of another one, itself.

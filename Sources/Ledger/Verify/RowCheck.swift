@@ -6,12 +6,12 @@ struct RowCheck {
     /// What a column may have.
     private enum Kind {
         case seq, size, integer, time, text, bytes
-        /// A time, or that which never comes.
+        /// A time, or `DropRecord.never`.
         case due
-        /// Of a run of keys.
+        /// The number of a run of keys.
         case run
 
-        /// In SQL, never NULL.
+        /// In SQL: true or false, and never NULL.
         func isGood(_ column: String) -> String {
             switch self {
             case .seq: Self.integer(column, 0, LedgerLimits.entries - 1)

@@ -106,7 +106,7 @@ package struct AccountService: Sendable {
         } catch {
             if error is FileError {
                 // What is wrong with the directory is told as elsewhere.
-                do throws(AccountError) { _ = try store.load() } catch { throw ManagementError(error) }
+                do throws(AccountError) { try store.checkDirectory() } catch { throw ManagementError(error) }
             }
             throw ManagementError.of(error) ?? error
         }

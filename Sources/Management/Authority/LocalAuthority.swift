@@ -40,7 +40,7 @@ package actor LocalAuthority: GateAuthority {
     }
 
     /// Opens the ledger for writing. Root is the state's owner from here on, until `close`. Throws `LedgerError`: `.locked` when a
-    /// gate runs after all, `.rolledBack` or `.forked` when it is not what was seen signed; or a `ManagementError` as `mendable`.
+    /// gate runs after all, `.rolledBack` or `.forked` when it is not what was seen signed.
     package static func open(
         _ settings: GateSettings, warn: @Sendable (String) -> Void
     ) async throws -> LocalAuthority {
@@ -55,19 +55,8 @@ package actor LocalAuthority: GateAuthority {
             return LocalAuthority(settings, store, ownership)
         } catch {
             ownership?.end()
-            throw mendable(error)
+            throw error
         }
-    }
-
-    /// What cannot be written passes by itself, as a full disk does, or its keeper mends it, to whom it says how: both are no failure of
-    /// the gate.
-    static func mendable(_ error: any Error) -> any Error {
-        guard let error = error as? LedgerError, error.code == .unwritable, let fix = error.fix else {
-            return error
-        }
-        return error.mayPass
-            ? ManagementError(.unavailable, error.message, fix: fix, retryAfter: 30, cause: error)
-            : ManagementError(.configuration, error.message, fix: fix, cause: error)
     }
 
     /// Throws `LedgerError` or `StagingError`.
@@ -233,7 +222,7 @@ package actor LocalAuthority: GateAuthority {
         guard size > 0 else { return nil }
         let signer = try signer()
         _ = try await record(AccessRecord.reading("ledger checkpoint", by: attribution))
-        do { return try await signer.sign()?.note.description } catch { throw Self.mendable(error) }
+        return try await signer.sign()?.note.description
     }
 
     /// The new private key is kept before its entry is written, and takes its place once that is durable.

@@ -28,7 +28,7 @@ package enum GatePresence: Sendable {
                 return .unknown(Self.writer(error))
             }
         } catch {
-            let known = ManagementError.of(LocalAuthority.mendable(error))
+            let known = ManagementError.of(error)
             return .unknown(
                 ManagementError(
                     known?.code ?? .internalError, "\(unknown): \(known?.message ?? "\(error)")",

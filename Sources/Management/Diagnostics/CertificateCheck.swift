@@ -33,7 +33,8 @@ struct CertificateCheck {
         do throws(FileError) {
             chain = try TLSFiles.server(tls).chain
         } catch {
-            let told = toBeGiven(tls, error)
+            let files = [tls.certificate, tls.key] + [tls.clientAuthorities].compactMap(\.self)
+            let told = error.toBeGiven(files, toOwnerOf: settings.state)
             return [Finding(Self.area, .fail, "\(told)", fix: told.saysFix ? Finding.mend : fix(tls))]
         }
         if chain[0].isSelfIssued {
@@ -49,13 +50,6 @@ struct CertificateCheck {
                 Self.area, .warn, "\(path) holds no intermediate certificate: many callers need it",
                 fix: "put the full chain into it (fullchain.pem)")
         ]
-    }
-
-    /// What is root's alone is to be the gate's user's, as the settings say of it.
-    private func toBeGiven(_ tls: TLSSettings, _ error: FileError) -> FileError {
-        guard error.isDenial else { return error }
-        let files = [tls.certificate, tls.key] + [tls.clientAuthorities].compactMap(\.self)
-        return files.lazy.compactMap { Presence.gift($0, to: settings.state) }.first ?? error
     }
 
     /// When each ends. Files that cannot be read are others' to tell.

@@ -12,7 +12,7 @@ package enum Diagnostics {
     /// again and again, which makes no connections that would be attempts in the ledger.
     package enum Occasion: Sendable, CaseIterable { case doctor, check, start, console }
 
-    /// One check. At a start only what is not well counts; what is fatal refuses it.
+    /// One check. At a start only what is not well counts.
     struct Check: Sendable {
         var area: String
         var occasions: Set<Occasion>
@@ -46,7 +46,9 @@ package enum Diagnostics {
         Check("host keys", [.start]) { await HostKeyCheck.keys($0) },
         Check("filesystem") { FilesystemCheck($0.settings).findings() },
         // What is merely not ideal is doctor's to say. A gate without room starts, and says so by itself.
-        Check("filesystem", [.start]) { FilesystemCheck($0.settings).findings().filter(\.isFatal) },
+        Check("filesystem", [.start]) {
+            FilesystemCheck($0.settings).findings().filter { $0.start == .isRefused }
+        },
         Check("filesystem", [.check]) {
             FilesystemCheck($0.settings).findings().filter { $0.state == .fail }
         },
@@ -59,8 +61,8 @@ package enum Diagnostics {
         Check("openssh", starts) { await GateCheck($0).neededOpenSSH() },
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start.
-        Check("ledger", [.start]) { LedgerCheck.findings($0).filter(\.isFatal) },
-        Check("ledger", [.check]) { LedgerCheck.findings($0).filter { $0.isFatal || $0.mayPass } },
+        Check("ledger", [.start]) { LedgerCheck.findings($0).filter { $0.start == .isRefused } },
+        Check("ledger", [.check]) { LedgerCheck.findings($0).filter { $0.start != .goesOn } },
         Check("ledger", [.doctor, .check]) { LedgerCheck.writing($0, byOwner: true) },
         // A gate may run as root although its state is another user's.
         Check("ledger", [.start, .console]) { LedgerCheck.writing($0, byOwner: false) },
@@ -103,7 +105,7 @@ package enum Diagnostics {
     }
 
     /// What is not well with a gate that is to start with these settings, which are good, and the host keys that its callers will be
-    /// shown (nil where it takes no SFTP). What is fatal must be mended before.
+    /// shown (nil where it takes no SFTP).
     package static func problems(
         _ settings: GateSettings, at occasion: Occasion
     ) async -> (findings: [Finding], hostKeys: HostKeyRecord?) {
@@ -123,21 +125,12 @@ package enum Diagnostics {
         return findings.filter { !isTold($0, in: findings) }
     }
 
-    /// Whether this says what another finding says, and more about what came of it: the advice of the other one is the better.
+    /// Whether another finding tells what this one follows from. What refuses a start is left out for nothing that does not.
     static func isTold(_ finding: Finding, in all: [Finding]) -> Bool {
-        finding.state == .fail
-            && all.contains { other in
-                other.state == .fail && other.area == finding.area && other.text != finding.text
-                    && says(finding.text, other.text) && (other.isFatal || !finding.isFatal)
-            }
-    }
-
-    /// Whether a text says what another one does: a path at the other one's end is the same here, and not the beginning of a longer one.
-    private static func says(_ text: String, _ other: String) -> Bool {
-        text.ranges(of: other).contains { range in
-            guard range.upperBound < text.endIndex else { return true }
-            let next = text[range.upperBound]
-            return !next.isLetter && !next.isNumber && !"/._-~".contains(next)
+        guard let cause = finding.cause else { return false }
+        return all.contains { other in
+            other.state == .fail && other.area == finding.area && other.place == cause
+                && (other.start == .isRefused || finding.start != .isRefused)
         }
     }
 }

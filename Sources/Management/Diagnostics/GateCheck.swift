@@ -1,8 +1,6 @@
 // Checks of what a gate works with: settings as `serve` takes them, accounts, OpenSSH, and what waits in quarantine.
 import Accounts
 import Admission
-import Files
-import Foundation
 import JSON
 import Ledger
 import Reachability
@@ -31,8 +29,15 @@ struct GateCheck {
                 known: StagingMark.known(inLedgerDirectory: settings.ledgerHandle.directory)
             ) { try ledger?.drops(limit: 1).isEmpty ?? true }
             return []
-        } catch let error as StagingError where [.denied, .obstructed].contains(error.code) {
-            return [.fatal("filesystem", error.message, fix: error.fix ?? Finding.mend)]
+        } catch let error as StagingError where error.needsMending {
+            // The one directory in staging that it opens.
+            let receipts = "\(settings.staging.path)/\(StagingLayout.receipts)"
+            let isItsMatter = error.code == .obstructed && StagingError.obstacle(at: receipts) != nil
+            return [
+                .fatal(
+                    "filesystem", error.message, fix: error.fix ?? Finding.mend,
+                    cause: isItsMatter ? receipts : nil)
+            ]
         } catch {
             return [
                 .fatal(
@@ -86,7 +91,7 @@ struct GateCheck {
     /// What a start says of the directory of accounts, without which it goes on: nobody may have made it yet.
     func accountDirectory() -> [Finding] {
         guard settings.sftp != nil else { return [] }
-        do throws(AccountError) { _ = try AccountStore(directory: settings.accounts).load() } catch {
+        do throws(AccountError) { try AccountStore(directory: settings.accounts).checkDirectory() } catch {
             return [closed(error)].filter { $0.state == .fail }
         }
         return []
@@ -99,24 +104,24 @@ struct GateCheck {
                 "accounts", .fail, "the accounts cannot be looked at: \(error)",
                 fix: error.code == .unusable ? Finding.mend : "run this as the gate's own user")
         }
-        guard hadLogins() else {
+        guard hadAccounts() else {
             return Finding(
                 "accounts", .warn, "\(error)", fix: "dropgate account add vsee --key vsee.pub makes the first"
             )
         }
         return Finding(
             "accounts", .fail,
-            "the directory of the accounts, \(settings.accounts), is gone: nobody can log in by SFTP, and somebody did before",
+            "the directory of the accounts, \(settings.accounts), is gone: nobody can log in by SFTP, and there were accounts",
             fix: "put it back with its files; the gate takes them over by itself")
     }
 
-    /// Whether anybody has logged in by SFTP: a sender leaves a directory of its account, and each login is an entry.
-    private func hadLogins() -> Bool {
-        let uploads = "\(settings.staging.path)/\(StagingLayout.incoming)/\(StagingLayout.sftp)"
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: uploads)) ?? []
-        if names.contains(where: { Presence.isDirectory("\(uploads)/\($0)") }) { return true }
+    /// Whether there ever was one: a sender leaves a directory in staging, and at each start the gate records which accounts it has
+    /// found. Such entries have an index. Logins have none: where there is none all of the ledger would be read.
+    private func hadAccounts() -> Bool {
+        if StagingLinkCheck.hasSenders(settings.staging.path) { return true }
         var query = LedgerQuery()
-        query.kinds = [.login]
+        query.kinds = [.policy]
+        query.channels = [.sftp]
         query.verdicts = [.accepted]
         query.sealed = false
         query.order = .newestFirst

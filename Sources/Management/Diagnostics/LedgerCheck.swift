@@ -118,11 +118,9 @@ enum LedgerCheck {
             mayPass: (error as? LedgerError)?.mayPass ?? false)
     }
 
-    /// A start that something may let through later is tried again (systemd does not do that after a fatal finding).
     private static func finding(_ text: String, fix: String, mayPass: Bool) -> Finding {
-        guard mayPass else { return .fatal("ledger", text, fix: fix) }
         var finding = Finding("ledger", .fail, text, fix: fix)
-        finding.mayPass = true
+        finding.start = mayPass ? .isPutOff : .isRefused
         return finding
     }
 }

@@ -35,13 +35,13 @@ enum OwnershipCheck {
         return places(settings, ofAnother: gate != nil).compactMap { finding($0, gate) }
     }
 
-    /// What keeps the gate from the first of these directories of staging from which something does; nil where nothing is seen to.
+    /// The first of these directories of staging that the gate cannot use, and why; nil where none is seen. No start asks this.
     static func barrier(_ directories: [String], _ settings: GateSettings) -> Finding? {
         let gate = Gate(settings, byOwner: true)
         let asks = gate != nil || mayBeGate(settings)
         for path in directories {
             // All of staging may lie behind a link.
-            if path != settings.staging.path, let found = StagingLinkCheck.finding(path, isFatal: false) {
+            if path != settings.staging.path, let found = StagingLinkCheck.finding(path, start: .goesOn) {
                 return found
             }
             if asks, let found = finding(Place(path: path, isNeeded: false), gate) { return found }
@@ -66,14 +66,15 @@ enum OwnershipCheck {
         let user = gate?.user ?? geteuid()
         if status.st_uid == user {
             finding = Finding(
-                "filesystem", .fail, "its owner may not \(action) \(path)", fix: "chmod u+rwX \(path)")
+                "filesystem", .fail, "its owner may not \(action) \(path)", fix: AccessAdvice.opening(path))
         } else {
             let name = SystemUser.name(of: status.st_uid) ?? "\(status.st_uid)"
             finding = Finding(
                 "filesystem", .fail, "\(path) belongs to \(name), and the gate may not \(action) it",
-                fix: "give it to the gate's user: \(Presence.handover(path, to: user))")
+                fix: AccessAdvice.handoverToGate(path, user))
         }
-        finding.isFatal = place.isNeeded
+        finding.place = path
+        finding.start = place.isNeeded ? .isRefused : .goesOn
         return finding
     }
 
@@ -94,9 +95,7 @@ enum OwnershipCheck {
         let ledger = settings.ledgerHandle.directory
         var places = [Place(path: settings.runDirectory), Place(path: settings.staging.path)]
         places += StagingLayout.directories.map { Place(path: "\(settings.staging.path)/\($0)") }
-        if settings.sftp != nil {
-            places += ["", "/home", "/keys"].map { Place(path: "\(settings.state)/sshd\($0)") }
-        }
+        if settings.sftp != nil { places += settings.sshdDirectories.map { Place(path: $0) } }
         if gate {
             // The gate's own user is told by what reads them.
             places += [
@@ -109,7 +108,7 @@ enum OwnershipCheck {
         places += StagingLinkCheck.ofAccounts(settings.staging.path)
             .filter { StagingError.obstacle(at: $0) == nil }.map { Place(path: $0, isNeeded: false) }
         // Without these a gate goes on, with a problem.
-        places.append(Place(path: "\(ledger)/checkpoints", isNeeded: false))
+        places.append(Place(path: settings.ledgerHandle.checkpointDirectory, isNeeded: false))
         if settings.forward.syslog != nil || settings.forward.file != nil {
             places.append(Place(path: settings.forwardDirectory, isNeeded: false))
         }

@@ -1,5 +1,6 @@
-// Links and files in place of staging's directories. The gate follows no link, so that what it writes there stays there, and does not
-// start with one: whatever belongs in that directory would wait.
+// Links and files where directories of staging belong. The gate follows no link there, so that what it writes stays in staging. It does
+// not start where everybody's drops would wait for it; where those of one account or one day would, it starts.
+import Files
 import Foundation
 import Reachability
 import Settings
@@ -9,13 +10,14 @@ enum StagingLinkCheck {
     static func findings(_ settings: GateSettings) -> [Finding] {
         let staging = settings.staging.path
         let fixed = StagingLayout.directories.map { "\(staging)/\($0)" }
-        return fixed.compactMap { finding($0, isFatal: true) } + ofAccountsAndDays(staging)
+        return fixed.compactMap { finding($0, start: .isRefused) } + ofAccountsAndDays(staging)
     }
 
-    static func finding(_ place: String, isFatal: Bool) -> Finding? {
+    static func finding(_ place: String, start: Finding.Start) -> Finding? {
         guard let obstacle = StagingError.obstacle(at: place) else { return nil }
         var finding = Finding("filesystem", .fail, obstacle.message, fix: obstacle.fix)
-        finding.isFatal = isFatal
+        finding.place = place
+        finding.start = start
         return finding
     }
 
@@ -25,26 +27,31 @@ enum StagingLinkCheck {
         let webhook = StagingLayout.webhook
         let ready = "\(staging)/\(StagingLayout.ready)"
         let isReleasing = !names("\(staging)/\(StagingLayout.incoming)/\(webhook)").isEmpty
-        return ofAccounts(staging).compactMap { finding($0, isFatal: false) }
+        return ofAccounts(staging).compactMap { finding($0, start: .goesOn) }
             + names("\(ready)/\(webhook)").filter(isDay).compactMap {
-                finding("\(ready)/\(webhook)/\($0)", isFatal: isReleasing)
+                finding("\(ready)/\(webhook)/\($0)", start: isReleasing ? .isRefused : .goesOn)
             }
     }
-
-    /// In each account's directory of uploads (`PartialStore`).
-    static let ofUploads = ["parts", "tree", "claimed", "small"]
 
     /// The directories of those accounts that have sent something, in which what they send lies until it is released and afterwards. Some
     /// need not be there.
     static func ofAccounts(_ staging: String) -> [String] {
-        let sftp = StagingLayout.sftp
-        let incoming = "\(staging)/\(StagingLayout.incoming)/\(sftp)"
-        return names(incoming).flatMap { account -> [String] in
-            let uploads = "\(incoming)/\(account)"
+        senders(staging).flatMap { account, uploads -> [String] in
             // Through a link nothing is looked at.
-            let inner = StagingError.obstacle(at: uploads) == nil ? ofUploads.map { "\(uploads)/\($0)" } : []
-            return [uploads] + inner + ["\(staging)/\(StagingLayout.ready)/\(sftp)/\(account)"]
+            let inner = StagingError.obstacle(at: uploads) == nil ? StagingLayout.ofUploads : []
+            return [uploads] + inner.map { "\(uploads)/\($0)" }
+                + ["\(staging)/\(StagingLayout.ready)/\(StagingLayout.sftp)/\(account)"]
         }
+    }
+
+    /// Whether an account has ever sent anything.
+    static func hasSenders(_ staging: String) -> Bool {
+        senders(staging).contains { Presence.isDirectory($0.uploads) }
+    }
+
+    private static func senders(_ staging: String) -> [(account: String, uploads: String)] {
+        let incoming = "\(staging)/\(StagingLayout.incoming)/\(StagingLayout.sftp)"
+        return names(incoming).map { (account: $0, uploads: "\(incoming)/\($0)") }
     }
 
     /// `2026-11-23`

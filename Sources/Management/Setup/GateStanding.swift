@@ -57,8 +57,7 @@ package struct GateStanding: Sendable {
         standing.hasNewHostKeys =
             standing.isRunning == true
             && settings.sftp.map { !Set($0.hostKeys).isDisjoint(with: log.made) } ?? false
-        var status = stat()
-        if stat(settings.state, &status) == 0 { standing.owner = status.st_uid }
+        standing.owner = Presence.owner(of: settings.state)
         standing.isService =
             GateSteps.isInstalled(file) && serviceFiles.contains { (try? Presence.check($0)) == true }
         return standing

@@ -4,6 +4,7 @@
 import CShims
 package import Files
 package import Foundation
+import Ledger
 package import Settings
 
 package struct SetupOwner: Sendable {
@@ -23,12 +24,15 @@ package struct SetupOwner: Sendable {
     /// Whose a gate's state is. nil as for any directory.
     init?(ofState settings: GateSettings) { self.init(of: settings.state, settings) }
 
-    /// Who writes a gate's ledger: whose its file is, or the state, where there is none yet. A gate may run as root although its state
-    /// is another user's: then the lock is root's, too, and a file of root's alone was put back by root. nil as for any directory.
+    /// Who writes a gate's ledger: the owner of its file, or of the state where there is none yet. A file of root's has root for its
+    /// writer only where the lock is root's, too, as of a gate that runs as root; else root has put it back, and it is to be the
+    /// state's owner's. nil as for any directory.
     package init?(ofLedger settings: GateSettings) {
-        let file = settings.ledger.path
-        let isWriters = Presence.owner(of: file).map { $0 != 0 || Presence.owner(of: file + ".lock") == 0 }
-        self.init(of: isWriters == true ? file : settings.state, settings)
+        let ledger = settings.ledgerHandle
+        let isWriters = Presence.owner(of: settings.ledger.path).map {
+            $0 != 0 || Presence.owner(of: ledger.lock) == 0
+        }
+        self.init(of: isWriters == true ? settings.ledger.path : settings.state, settings)
     }
 
     private init?(of place: String, _ settings: GateSettings) {

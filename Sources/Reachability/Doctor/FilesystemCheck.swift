@@ -79,7 +79,7 @@ package struct FilesystemCheck {
             let text = "\(place.name) \(place.path) is open to others (mode 0\(String(mode, radix: 8)))"
             // The gate may use what is root's by its group alone.
             let isRoots = geteuid() != 0 && Presence.owner(of: place.path) == 0
-            let first = isRoots ? "\(Presence.handover(place.path, to: geteuid())) && " : ""
+            let first = isRoots ? "\(AccessAdvice.handover(place.path, to: geteuid())) && " : ""
             let fix = "\(first)chmod 700 \(place.path)"
             findings.append(
                 mode & 0o002 != 0
@@ -153,11 +153,14 @@ package struct FilesystemCheck {
         do throws(StagingError) {
             let root = try Directory(path: path)
             // Made by the gate's user at its first start, not by whoever asks.
-            guard let from = try root.existing("incoming"), let to = try root.existing("quarantine") else {
-                return Finding(Self.area, .ok, "the layout of \(path) is made at the first start")
-            }
+            guard let from = try root.existing(StagingLayout.incoming),
+                let to = try root.existing(StagingLayout.quarantine)
+            else { return Finding(Self.area, .ok, "the layout of \(path) is made at the first start") }
             try rehearse(from, to)
-            if let stray = ["ready", "receipts"].first(where: { !isBeside("\(path)/\($0)", path) }) {
+            let stray = [StagingLayout.ready, StagingLayout.receipts].first {
+                !isBeside("\(path)/\($0)", path)
+            }
+            if let stray {
                 return .fatal(
                     Self.area, "\(path)/\(stray) is on another filesystem: release is a rename",
                     fix: "mount the whole staging directory instead")
@@ -173,8 +176,15 @@ package struct FilesystemCheck {
                 Self.area, "staging does not work: \(error)",
                 fix:
                     "give \(path) to the gate's user, on one local filesystem that is not read-only; the service of systemd may "
-                    + "write outside /var/lib/dropgate only what ReadWritePaths names (troubleshooting.md)")
+                    + "write outside /var/lib/dropgate only what ReadWritePaths names (troubleshooting.md)",
+                cause: error.code == .obstructed ? obstructed(in: path) : nil)
         }
+    }
+
+    /// Which of the directories in staging that it opens is none.
+    private func obstructed(in path: String) -> String? {
+        [StagingLayout.incoming, StagingLayout.quarantine].map { "\(path)/\($0)" }
+            .first { StagingError.obstacle(at: $0) != nil }
     }
 
     private func rehearse(_ from: Directory, _ to: Directory) throws(StagingError) {

@@ -4,16 +4,27 @@ package import JSON
 package struct Finding: Sendable, Hashable {
     package enum State: String, Sendable, CaseIterable { case ok, warn, fail }
 
+    /// What becomes of a start.
+    package enum Start: Sendable {
+        /// The gate starts all the same.
+        case goesOn
+        /// It ends, and may go well later without anybody's help: it is tried again.
+        case isPutOff
+        /// The gate must not run like this: it starts once somebody has mended it.
+        case isRefused
+    }
+
     /// The part of the gate: `configuration`, `listeners`, `filesystem`, …
     package var area: String
     package var state: State
     package var text: String
     /// What to do; nil where all is well.
     package var fix: String?
-    /// The gate must not run like this.
-    package var isFatal = false
-    /// A start ends with it, and may go well later without anybody's help: it is tried again.
-    package var mayPass = false
+    package var start = Start.goesOn
+    /// The file or directory whose state it tells, absolute; nil where it is about no single one.
+    package var place: String?
+    /// The place from whose state it follows: what is said of that place has the better advice.
+    package var cause: String?
 
     /// The fix of what says by itself how it is mended.
     package static let mend = "mend it, then: dropgate serve --check"
@@ -25,9 +36,13 @@ package struct Finding: Sendable, Hashable {
         self.fix = fix
     }
 
-    package static func fatal(_ area: String, _ text: String, fix: String) -> Finding {
+    /// With this no gate starts.
+    package static func fatal(
+        _ area: String, _ text: String, fix: String, cause: String? = nil
+    ) -> Finding {
         var finding = Finding(area, .fail, text, fix: fix)
-        finding.isFatal = true
+        finding.start = .isRefused
+        finding.cause = cause
         return finding
     }
 

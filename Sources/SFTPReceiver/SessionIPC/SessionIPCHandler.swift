@@ -130,8 +130,7 @@ struct SessionIPCHandler: Sendable {
             return WelcomedSession(connection: connection, login: login, sender: sender)
         } catch {
             let refusal = Refusal(
-                "\(login.account.name): \(error)",
-                message: "the gate cannot store anything now; try again later")
+                "\(login.account.name): \(error)", message: Intake.storesNothing.description)
             // Before it has named a file: one entry for all that it would have sent.
             var attempt = attempt(.transfer, login, connection)
             attempt.verdict = .rejected

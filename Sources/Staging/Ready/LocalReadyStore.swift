@@ -215,7 +215,7 @@ package final class LocalReadyStore: ReadyStore {
                     try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
                 } catch {
                     // Consumers may remove it, close it, or put something else there: what lies beside it shows all the same.
-                    guard [.notFound, .denied, .obstructed].contains(error.code) else { throw error }
+                    guard error.code == .notFound || error.needsMending else { throw error }
                 }
             } else if status.isRegular {
                 found.append(path + name)
