@@ -77,6 +77,8 @@ extension Intake {
 
     /// While the ledger could not be written last: whoever balances callers sends none, and nothing else may come to be written.
     private func tryLedger() {
+        // Known before the next caller is refused for it.
+        do { try store.requireInPlace() } catch { return ledgerHealth.fail(error) }
         guard ledgerHealth.fails, writer.waiting == 0 else { return }
         writer.submit(.touch) { _ in }
     }

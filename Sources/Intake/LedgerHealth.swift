@@ -22,9 +22,14 @@ struct LedgerHealth: Sendable {
         case .failure(let failure):
             let error = failure.error
             guard failure.wasWaitedFor, (error as? LedgerError)?.code != .busy else { return }
-            if health.set(problem: Self.problem, message: "nothing is accepted: \(error)") {
-                logger.error("nothing is accepted: \(error)")
-            }
+            fail(error)
+        }
+    }
+
+    /// Until the next commit that writes something.
+    func fail(_ error: any Error) {
+        if health.set(problem: Self.problem, message: "nothing is accepted: \(error)") {
+            logger.error("nothing is accepted: \(error)")
         }
     }
 }

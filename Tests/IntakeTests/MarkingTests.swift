@@ -85,7 +85,14 @@ import Testing
         }
         disk.afterMark = nil
         #expect(try record(last, gate)?.state == .released)
-        try await rename("u299", "renamed", session, gate)
+        // It may come into the commit of a mark that fails, and is then tried again.
+        var isRenamed = false
+        while !isRenamed {
+            do {
+                try await rename("u299", "renamed", session, gate)
+                isRenamed = true
+            } catch let error as SenderError where error.reason == .ledgerFailed {}
+        }
         disk.marksLeft = .max
         await gate.intake.waitUntilStaged()
         let known = try #require(try record(last, gate))

@@ -183,10 +183,10 @@ class Ledger(GateTest):
         os.rename(path, path + ".elsewhere")
         status, findings = self.doctor()
         self.assertEqual(status, 1)
-        found = self.found(findings, "ledger", "fail", path, "the running gate still writes to the file")
-        self.assertIn("before you stop the gate", found["fix"])
+        found = self.found(findings, "ledger", "fail", path, "the running gate accepts nothing until")
+        self.assertIn("move it back", found["fix"])
         os.rename(path + ".elsewhere", path)
-        self.assertEqual(self.doctor()[0], 0)
+        wait_until(lambda: self.doctor()[0] == 0, what="the end of the problem")
 
 
 class Certificates(GateTest):

@@ -90,6 +90,7 @@ package final class FailingStore: LedgerStore {
     }
 
     package func close() { store.close() }
+    package func requireInPlace() throws { try store.requireInPlace() }
 
     package func size() throws -> Int64 { try store.size() }
     package func lastTime() throws -> Instant? { try store.lastTime() }

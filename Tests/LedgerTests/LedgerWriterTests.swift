@@ -281,6 +281,7 @@ private final class FailingStore: LedgerStore {
     }
 
     func close() {}
+    func requireInPlace() {}
     func size() throws -> Int64 { next.load(ordering: .relaxed) }
     func lastTime() throws -> Instant? { nil }
     func root(size: Int64) throws -> MerkleHash { .empty }

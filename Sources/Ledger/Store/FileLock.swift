@@ -4,10 +4,13 @@ import Glibc
 
 /// An exclusive advisory lock (flock(2)), released when the value is freed or the process ends.
 final class FileLock: Sendable {
+    private let path: String
     private let descriptor: Int32
 
     /// Throws `LedgerError(.locked)` when another process holds it.
-    init(path: String) throws {
+    /// - Parameter tries: how often, 20 ms apart.
+    init(path: String, tries: Int = FileLock.patience) throws {
+        self.path = path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             let error = SystemError.last
@@ -17,7 +20,8 @@ final class FileLock: Sendable {
                     "the ledger cannot be written: \(AccessAdvice.denial(path, error, to: "write"))")
         }
         // `deinit` closes the file also where this throws: all members have their values.
-        guard Self.take(LOCK_EX, descriptor) else {
+        // A file that was removed meanwhile keeps nobody out.
+        guard Self.take(LOCK_EX, descriptor, tries: tries), isInPlace else {
             throw LedgerError(
                 .locked, Self.held(path), fix: "is the gate already running? If so, use it, or stop it first")
         }
@@ -25,12 +29,19 @@ final class FileLock: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Whether the file that is locked has its name still: where it was removed, others lock another one.
+    var isInPlace: Bool {
+        FileIdentity(path: path).map { $0 == FileIdentity(descriptor: descriptor) } ?? false
+    }
+
+    private static let patience = 50
+
     /// A child that was just forked holds a lock too until it executes its program, and a look at whether it is held
     /// (`requireFree`) takes it, too: waits a moment.
-    private static func take(_ operation: Int32, _ descriptor: Int32) -> Bool {
-        for _ in 0..<50 {
+    private static func take(_ operation: Int32, _ descriptor: Int32, tries: Int = patience) -> Bool {
+        for left in (0..<tries).reversed() {
             if flock(descriptor, operation | LOCK_NB) == 0 { return true }
-            usleep(20_000)
+            if left > 0 { usleep(20_000) }
         }
         return false
     }

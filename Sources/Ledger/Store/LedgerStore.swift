@@ -18,6 +18,10 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
 
+    /// Throws `LedgerError(.missing)` where what this process has open is not what others find in the ledger's place, so that what it
+    /// writes would be lost. Cheap; a commit looks first, too.
+    func requireInPlace() throws
+
     /// The number of entries.
     func size() throws -> Int64
 

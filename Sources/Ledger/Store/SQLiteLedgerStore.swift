@@ -23,7 +23,8 @@ final class SQLiteLedgerStore: LedgerStore {
     let keys: Mutex<DropKeyIndex>
     let former: FormerDrops?
     private let head: Mutex<Head>
-    private let lock: FileLock
+    private let files: OpenFiles
+    private let lock: Mutex<FileLock>
     private let checkpoint: LogCheckpoint
 
     /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
@@ -32,7 +33,7 @@ final class SQLiteLedgerStore: LedgerStore {
     /// - Parameter progress: is told what is done to a large ledger of an earlier format before it can be used.
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
-        lock = try FileLock(path: paths.lock)
+        lock = Mutex(try FileLock(path: paths.lock))
         self.paths = paths
         self.node = node
         do {
@@ -52,6 +53,7 @@ final class SQLiteLedgerStore: LedgerStore {
             keys = Mutex(try database.read { try DropKeyIndex($0) })
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
+            files = OpenFiles(paths)
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -109,6 +111,8 @@ final class SQLiteLedgerStore: LedgerStore {
     }
 
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome] {
+        try requireInPlace()
+        try keepLock()
         var next = head.withLock { $0 }
         var outcomes: [LedgerOutcome] = []
         outcomes.reserveCapacity(operations.count)
@@ -117,6 +121,7 @@ final class SQLiteLedgerStore: LedgerStore {
             var change: DropKeyIndex.Change?
             try database.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
+                    try Self.requireNewest(next.seq, db)
                     change = try keys.withLock { try $0.upkeep(db) }
                     for operation in operations {
                         outcomes.append(try perform(operation, db, now: now, head: &next))
@@ -131,6 +136,37 @@ final class SQLiteLedgerStore: LedgerStore {
         }
         head.withLock { $0 = next }
         return outcomes
+    }
+
+    func requireInPlace() throws { try files.requireInPlace() }
+
+    /// Where the lock's file was removed, another process may have locked a new one and written: once that has ended, this one locks it
+    /// and goes on behind what was written. Throws `LedgerError(.locked)` until then.
+    private func keepLock() throws {
+        guard !lock.withLock(\.isInPlace) else { return }
+        let taken = try FileLock(path: paths.lock, tries: 1)
+        let (newest, index) = try database.read { (try Self.readHead($0), try DropKeyIndex($0)) }
+        head.withLock { $0 = newest }
+        keys.withLock { $0 = index }
+        lock.withLock { $0 = taken }
+    }
+
+    /// Throws unless the newest entry is the one that this process knows as that: what somebody else appends, who asks for no lock, is in
+    /// no tree and no checkpoint.
+    private static func requireNewest(_ seq: Int64, _ db: Database) throws {
+        let statement = try HotStatement(db, "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1")
+        var found: Int64 = -1
+        try statement.forEach { row in
+            found = row.int(0)
+            return false
+        }
+        guard found == seq else {
+            throw LedgerError(
+                .forked, "its newest entry is \(found), and not \(seq): another program has changed it",
+                fix:
+                    "stop that program and the gate, keep the file as evidence, and run `dropgate ledger verify`"
+            )
+        }
     }
 
     private func perform(

@@ -66,10 +66,10 @@ enum LedgerCheck {
             }
             let who = facts.isRunning == nil ? "if a gate runs, it" : "the running gate"
             return .fatal(
-                "ledger", "\(error.message); \(who) still writes to the file that it opened",
+                "ledger", "\(error.message); \(who) accepts nothing until the file that it has open is back",
                 fix:
-                    "before you stop the gate: if the file was moved, move it back now; if it was removed, stop VSee's traffic "
-                    + "first, for what comes from now on ends with the gate")
+                    "if the file was moved, move it back: the gate goes on at once; if it was removed, stop the gate and put the "
+                    + "whole ledger back from a backup, as .github/guides/operating.md says under \"Restore\"")
         case .older:
             return Finding("ledger", .fail, error.message, fix: error.fix)
         default:

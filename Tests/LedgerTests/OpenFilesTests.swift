@@ -1,0 +1,99 @@
+// A writer beside whom its files are moved, replaced or written by others: it writes nothing that would be lost or that two number.
+import Admission
+import Files
+import Foundation
+import GRDB
+import Ledger
+import Support
+import Testing
+
+@Suite struct OpenFilesTests {
+    private let directory: TemporaryDirectory
+    private let handle: LedgerHandle
+    private let path: String
+    private let rejection = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+
+    init() throws {
+        directory = try TemporaryDirectory("open")
+        path = directory.file("ledger.sqlite")
+        handle = LedgerHandle(file: path)
+    }
+
+    private func append(_ store: any LedgerStore) throws {
+        _ = try store.commit([.append(rejection, drop: nil)], now: .now())
+    }
+
+    private func code(_ body: () throws -> Void) -> LedgerError.Code? {
+        do { try body() } catch { return (error as? LedgerError)?.code }
+        return nil
+    }
+
+    private func move(_ from: String, _ to: String) throws {
+        try FileManager.default.moveItem(atPath: from, toPath: to)
+    }
+
+    @Test(arguments: ["ledger.sqlite", "ledger.sqlite-wal"])
+    func nothingIsWrittenToAFileThatWasMovedAwayUntilItIsBack(name: String) throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        let (place, away) = (directory.file(name), directory.file("away"))
+        try move(place, away)
+        #expect(code { try append(store) } == .missing && code { try store.requireInPlace() } == .missing)
+        #expect(code { _ = try store.commit([.touch], now: .now()) } == .missing)
+        // Another one in its place is not it.
+        try FileManager.default.copyItem(atPath: away, toPath: place)
+        #expect(code { try append(store) } == .missing)
+        try FileManager.default.removeItem(atPath: place)
+        try move(away, place)
+        try store.requireInPlace()
+        try append(store)
+        #expect(try store.size() == 2)
+    }
+
+    @Test func aLockThatWasRemovedIsTakenAgain() throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        try FileManager.default.removeItem(atPath: handle.lock)
+        try append(store)
+        #expect(code { _ = try handle.open(node: "other") } == .locked)
+        #expect(try store.size() == 2)
+    }
+
+    @Test func whileAnotherProcessHasTheNewLockNothingIsWrittenAndThenItGoesOnBehindWhatThatWrote() throws {
+        let store = try handle.open(node: "t")
+        for _ in 0..<300 { try append(store) }
+        try FileManager.default.removeItem(atPath: handle.lock)
+        do {
+            let other = try handle.open(node: "other")
+            for _ in 0..<300 { try append(other) }
+            #expect(code { try append(store) } == .locked)
+            #expect(code { _ = try store.commit([.touch], now: .now()) } == .locked)
+            other.close()
+        }
+        for _ in 0..<300 { try append(store) }
+        #expect(try store.size() == 900)
+        let signer = try NoteSigner(name: "t/dropgate")
+        _ = try store.commit([.checkpoint(signer)], now: .now())
+        let result = try handle.verifier(trusted: [signer.verifier]).verify()
+        #expect(result.faults.map(\.message) == [] && result.size == 900)
+    }
+
+    @Test func whatAnotherProgramAppendsIsToldAndNotWrittenOver() throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        try DatabaseQueue(path: path).write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO entries SELECT 1, time + 1, kind, channel, verdict, reason, source, account, json FROM entries"
+            )
+        }
+        for operation in [LedgerOperation.append(rejection, drop: nil), .touch] {
+            do {
+                _ = try store.commit([operation], now: .now())
+                Issue.record("it was written")
+            } catch {
+                #expect("\(error)".contains("another program has changed it"), "\(error)")
+            }
+        }
+    }
+}
