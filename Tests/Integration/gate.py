@@ -150,11 +150,14 @@ class Gate:
                 raise AssertionError("the gate ended:\n" + self.log())
             return "\nready\n" in self.log()[before:]
         wait_until(ready, 60, "ready")
+        self.read_ports()
+        return self
+
+    def read_ports(self):
         self.ports = json.loads(read(os.path.join(self.home, "state/run/ports.json")))
         with open(os.path.join(self.root, "known_hosts"), "w") as file:
             for key in glob.glob(os.path.join(self.home, "state/keys/ssh_host_*.pub")):
                 file.write(f"[127.0.0.1]:{self.ports['sftp']} {read(key)}")
-        return self
 
     def log(self):
         return read(os.path.join(self.root, "serve.log"))
@@ -235,6 +238,15 @@ class Gate:
             except OSError:
                 pass
         return found
+
+    def health(self):
+        """What /readyz says: its status and, by their names, its problems."""
+        token = read(os.path.join(self.home, "state/console.token")).strip()
+        answer = json.loads(subprocess.run(
+            ["curl", "-sS", "--max-time", "20", "-H", f"Authorization: Bearer {token}",
+             f"http://127.0.0.1:{self.ports['console']}/readyz"],
+            check=True, capture_output=True, text=True, timeout=30).stdout)
+        return answer["status"], answer.get("problems", {})
 
     # Clients
 

@@ -3,13 +3,12 @@ import datetime
 import glob
 import json
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from clockgate import ClockGate  # noqa: E402
-from gate import V2, read, wait_until  # noqa: E402
+from gate import V2, wait_until  # noqa: E402
 from rawsftp import Client  # noqa: E402
 
 
@@ -27,12 +26,8 @@ class Clock(unittest.TestCase):
 
     def ready(self):
         """What /readyz says: its status, and the problem of the clock."""
-        token = read(os.path.join(self.gate.home, "state/console.token")).strip()
-        answer = json.loads(subprocess.run(
-            ["curl", "-sS", "-H", f"Authorization: Bearer {token}",
-             f"http://127.0.0.1:{self.gate.ports['console']}/readyz"],
-            check=True, capture_output=True, text=True).stdout)
-        return answer["status"], answer.get("problems", {}).get("clock")
+        status, problems = self.gate.health()
+        return status, problems.get("clock")
 
     def changes(self):
         found = [entry.get("detail", {}).get("clock_changed") for entry in self.gate.entries("--kind", "service")]

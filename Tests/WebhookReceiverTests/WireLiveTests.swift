@@ -79,6 +79,32 @@ import Testing
         }
     }
 
+    /// What stands behind such a header is no body of it, and would be lost while its sender hears that it is stored.
+    @Test(arguments: [
+        "POST /webhooks/vsee HTTP/1.0\r\n\r\n{}", post + "connection: close\r\n\r\n{}", post + "\r\n",
+    ])
+    func anEventThatDoesNotSayItsLengthIsAnsweredWith411(bytes: String) async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(bytes)
+            client.finish()
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 411 Length Required"))
+            let entry = try await gate.entry(.malformed)
+            #expect(entry["request"]?["status"]?.int == 411)
+            #expect(entry["detail"]?["error"]?.string?.contains("neither content-length") == true)
+            #expect(try await gate.staged().isEmpty)
+        }
+    }
+
+    @Test func anEventThatSaysThatItIsEmptyIsStored() async throws {
+        try await LiveGate.serve { gate in
+            let client = try RawClient(from: LiveGate.listed, port: gate.port)
+            client.send(Self.post + "connection: close\r\ncontent-length: 0\r\n\r\n")
+            #expect(await client.readToEnd().hasPrefix("HTTP/1.1 200 "))
+            #expect(try await gate.staged().count == 1)
+        }
+    }
+
     private func expectRefusal(of bytes: String) async throws {
         try await LiveGate.serve { gate in
             let client = try RawClient(from: LiveGate.listed, port: gate.port)

@@ -79,15 +79,16 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let level = logLevel
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler = StreamLogHandler(label: label, stream: LogStream.standardError)
             handler.logLevel = level
             return handler
         }
+        defer { LogStream.standardError.finish(within: 2) }
         let logger = Logger(label: "dropgate")
         for problem in problems { logger.warning("\(problem.area): \(UntrustedText.visible(problem.line))") }
         try await Gate(
             settings: settings, policy: policy, hostKeys: hostKeys, logger: logger,
-            announce: { Output.note($0) }
+            announce: { LogStream.standardError.write(UntrustedText.visible($0) + "\n") }
         ).run()
     }
 

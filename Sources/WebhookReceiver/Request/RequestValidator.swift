@@ -154,6 +154,14 @@ struct RequestValidator {
             refusal.answer.takesIdentityOnly = true
             return .refuse(refusal)
         }
+        // In HTTP/1 the bytes behind this header would count as another request, and an event without any as stored (RFC 9110, 15.5.12).
+        guard framing != .none || head.version.major >= 2 || head.headers.contains(name: "content-length")
+        else {
+            return refuse(
+                .lengthRequired, "length required", .malformed,
+                ["error": "neither content-length nor transfer-encoding: whether there is a body is not said"]
+            )
+        }
         var length = 0
         if case .exactly(let announced) = framing {
             guard announced <= listener.settings.maxBody else {
