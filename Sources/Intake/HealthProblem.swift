@@ -60,7 +60,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "restart the gate: systemctl restart dropgate; if the message says that the program is gone, install dropgate again "
                 + "first"
         case .sshd:
-            "apt-get install openssh-server, or install dropgate again; `dropgate doctor` says which part is missing"
+            "mend what sshd says, then see whether `dropgate doctor` is content with OpenSSH and the host keys; it ends with the next "
+                + "login, or within a minute"
         }
     }
 }

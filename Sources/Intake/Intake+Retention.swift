@@ -43,7 +43,7 @@ private struct StagingSweep {
 
     private func quarantineInterruptedUploads() async throws {
         var failure = FirstFailure()
-        for account in try staging.uploads.names()
+        for account in try staging.accounts()
         where try staging.uploads.status(account)?.isDirectory == true {
             await failure.attempt { try await quarantineInterruptedUploads(of: account) }
         }

@@ -20,6 +20,7 @@ enum ReleaseOutcome: Sendable {
 extension Intake {
     /// At start, before any receiver.
     func recover() throws {
+        try staging.removeNewReceipts()
         try staging.ready.recover()
         try recoverClaims()
         var done: [LedgerOperation] = []
@@ -113,8 +114,8 @@ extension Intake {
     /// A file was taken back for its sender and the change did not reach the ledger: it goes back. An account whose directories cannot be
     /// opened keeps no other one, and no gate, from its turn.
     private func recoverClaims() throws {
-        for account in try staging.uploads.names() {
-            // Receipts are written beside the accounts' directories.
+        for account in try staging.accounts() {
+            // A file is no account's directory; doctor tells of it.
             guard try staging.uploads.status(account)?.isRegular == false else { continue }
             do {
                 try recoverClaims(PartialStore(incoming: staging.uploads(of: account).path))

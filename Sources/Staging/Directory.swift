@@ -102,15 +102,23 @@ package final class Directory: Sendable {
         let opened = dropgate_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0)
         guard opened >= 0 else { throw unopened(name, isDirectory: false, errno) }
         let file = OpenFile(descriptor: opened, path: "\(path)/\(name)")
-        guard try file.status().isRegular else {
-            throw StagingError(.badPath, "\(file.path) is not a regular file")
-        }
+        guard try file.status().isRegular else { throw notRegular(file.path) }
         return file
+    }
+
+    private func notRegular(_ place: String) -> StagingError {
+        StagingError(.badPath, "\(place) is not a regular file")
     }
 
     /// Of a name that could not be opened. The system words a link as a loop of links, or as no directory.
     private func unopened(_ name: String, isDirectory: Bool, _ error: Int32) -> StagingError {
         let place = "\(path)/\(name)"
+        // Neither a socket nor a directory that is closed to this process says of itself that it is no file.
+        if !isDirectory, [ENXIO, EACCES].contains(error), let status = try? self.status(name),
+            !status.isRegular
+        {
+            return notRegular(place)
+        }
         guard [ELOOP, ENOTDIR].contains(error), let obstacle = StagingError.obstacle(at: place) else {
             return StagingError(
                 errno: error, "cannot open \(isDirectory ? "the directory " : "")\(place)", at: place)
@@ -153,6 +161,28 @@ package final class Directory: Sendable {
         try check(newName)
         guard renameat(descriptor, name, directory.descriptor, newName) == 0 else {
             throw StagingError(errno: errno, "cannot move \(path)/\(name) to \(directory.path)/\(newName)")
+        }
+    }
+
+    /// Makes a name free that the gate gives to a file while it writes it: removes what a crash left, and a directory if it is empty.
+    /// Throws `.obstructed` for one that is not.
+    package func clear(_ name: String) throws(StagingError) {
+        do throws(StagingError) {
+            try remove(name)
+        } catch {
+            guard try status(name)?.isDirectory == true else { throw error }
+            try clearDirectory(name)
+        }
+    }
+
+    private func clearDirectory(_ name: String) throws(StagingError) {
+        do throws(StagingError) {
+            try removeDirectory(name)
+        } catch {
+            guard error.code == .exists else { throw error }
+            throw StagingError(
+                .obstructed, "\(path)/\(name) is a directory, and the gate writes a file of this name there",
+                fix: "move it away")
         }
     }
 
@@ -199,6 +229,22 @@ package final class Directory: Sendable {
         guard Self.isComponent(name) else { return }
         let time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
         _ = utimensat(descriptor, name, [time, time], AT_SYMLINK_NOFOLLOW)
+    }
+
+    /// Whether it was removed since it was opened, so that nothing lies in it, nor ever will. One that was moved is not removed. Some
+    /// filesystems count no names and say so of any directory.
+    var isRemoved: Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_nlink == 0
+    }
+
+    /// Whether a name of this directory means one that is open.
+    func holds(_ directory: Directory, as name: String) -> Bool {
+        var named = stat()
+        var opened = stat()
+        return fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0
+            && fstat(directory.descriptor, &opened) == 0
+            && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino
     }
 
     /// Makes the names of this directory durable.

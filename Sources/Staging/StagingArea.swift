@@ -30,6 +30,17 @@ package final class StagingArea: Sendable {
         try uploads.durable([account])
     }
 
+    /// The accounts that have something in `uploads`; what lies there under an account's name need not be a directory.
+    package func accounts() throws(StagingError) -> [String] {
+        try uploads.names().filter { !StagingLayout.isNewReceipt($0) }
+    }
+
+    /// At a start, while no receipt is written: removes those that a crash left half written. One that cannot be removed is told by the
+    /// release of its drop, which writes it.
+    package func removeNewReceipts() throws(StagingError) {
+        for name in try uploads.names() where StagingLayout.isNewReceipt(name) { try? uploads.clear(name) }
+    }
+
     /// How many uploads lie in quarantine, each in a directory of its own.
     package func quarantinedUploads() throws(StagingError) -> Int {
         guard let accounts = try quarantine.existing(StagingLayout.sftp) else { return 0 }

@@ -15,7 +15,8 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         case damaged
         /// Something of the gate's own that this process may not read or write.
         case denied
-        /// Where a directory of the gate's own belongs lies something else: a link, or a file. Or one that had something in it is gone.
+        /// Where a directory of the gate's own belongs lies something else: a link, or a file. Or one that had something in it is gone,
+        /// or lies where a file of the gate's own belongs.
         case obstructed
         case failed
     }

@@ -77,6 +77,16 @@ package enum StagingLayout {
         "\(receipts)/\(readyPath.flatMap(BatchName.init(ofReady:))?.receiptsPath ?? receipt(drop))"
     }
 
+    private static let newReceiptSuffix = ".new"
+
+    /// A drop's receipt while it is written, in `incoming/sftp/`, where the accounts' directories are.
+    static func newReceipt(_ drop: String) -> String { drop + newReceiptSuffix }
+
+    /// Whether a name in `incoming/sftp/` is one of `newReceipt`, and no account's.
+    package static func isNewReceipt(_ name: String) -> Bool {
+        name.hasSuffix(newReceiptSuffix) && DropID.isValid(String(name.dropLast(newReceiptSuffix.count)))
+    }
+
     // MARK: Uploads and fetched drops
 
     /// Where the bytes of an accepted upload lie until it is released.

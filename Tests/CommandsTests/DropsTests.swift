@@ -221,6 +221,60 @@ import Testing
         #expect(altered.out.hasSuffix("0 intact, 1 altered, 2 receipt differs, 0 taken\n"), "\(altered)")
     }
 
+    /// Events, each in a file of its own.
+    private func released(_ ids: String...) async throws -> [DropOutcome] {
+        let intake = try open()
+        var drops: [DropOutcome] = []
+        for id in ids { drops += try await receive(id, in: intake) }
+        await intake.waitUntilStaged()
+        await intake.close()
+        return drops
+    }
+
+    @Test(arguments: ["directory", "link", "pipe"])
+    func whatIsNoFileInADropsPlaceIsAlteredAndHidesNoOtherAlteration(kind: String) async throws {
+        let drops = try await released("a", "b", "c")
+        let place = gate.path("state/staging/ready/\(drops[2].name)")
+        try remove("ready/\(drops[2].name)")
+        switch kind {
+        case "directory":
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        case "link":
+            try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: "/etc/hostname")
+        default: #expect(mkfifo(place, 0o600) == 0)
+        }
+        try gate.write("state/staging/ready/\(drops[0].name)", "zz")
+        let answer = await gate.run("drops", "verify")
+        #expect(answer.status == 1 && answer.error.isEmpty, "\(answer)")
+        for drop in [drops[0], drops[2]] { #expect(answer.out.contains("altered  \(drop.id)"), "\(answer)") }
+        #expect(answer.out.hasSuffix("1 intact, 2 altered, 0 receipt differs, 0 taken\n"), "\(answer)")
+        let json = await gate.run("drops", "verify", "--format", "json")
+        #expect(json.status == 1 && json.out.hasSuffix("{\"altered\":2,\"intact\":1}\n"), "\(json)")
+    }
+
+    @Test func whatCannotBeReadIsAFindingWithItsReasonAndHidesNoAlteration() async throws {
+        let event = try await released("a")[0]
+        let intake = try open()
+        // Its bytes are not those that its session has told of.
+        let altered = try await upload("labs.csv", "1", in: intake)
+        await intake.waitUntilStaged()
+        await intake.close()
+        let place = gate.path("state/staging/ready/webhook")
+        try FileManager.default.moveItem(atPath: place, toPath: gate.path("away"))
+        try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: gate.path("away"))
+        let answer = await gate.run("drops", "verify")
+        #expect(answer.status == 1, "something is altered: \(answer)")
+        #expect(answer.out.contains("altered  \(altered.id)"), "\(answer)")
+        #expect(answer.out.contains("unreadable  \(event.id)"), "\(answer)")
+        #expect(answer.out.contains("\(place) is a symbolic link"), "\(answer)")
+        let json = await gate.run("drops", "verify", event.id, "--format", "json")
+        let lines = try json.out.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+        #expect(json.status == 78 && json.error.contains("1 drop could not be verified"), "\(json)")
+        #expect(lines.count == 2 && lines[0]["finding"] == "unreadable", "\(json)")
+        #expect(lines[0]["reason"]?.string?.contains("put the directory itself back") == true, "\(json)")
+        #expect(lines[1]["unreadable"]?.int == 1, "\(json)")
+    }
+
     @Test func whatAPersonHasWithdrawnIsNotSaidToBeTakenBackByItsSender() async throws {
         let id: String
         do {

@@ -140,6 +140,24 @@ import Testing
         #expect(try service.content(of: drop.id).size == 1, "it lies there yet")
     }
 
+    @Test(arguments: ["directory", "link", "pipe"])
+    func whatIsNoFileInADropsPlaceIsNotGivenAsItsContent(kind: String) async throws {
+        let (gate, settings) = try await gate(5)
+        let service = DropService(settings)
+        let drop = try #require(try gate.openReader().drops(limit: 1).first)
+        let place = "\(settings.staging.path)/ready/\(drop.readyPath)"
+        try FileManager.default.removeItem(atPath: place)
+        #expect(throws: NoContent.gone(state: "taken")) { try service.content(of: drop.id) }
+        switch kind {
+        case "directory":
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        case "link":
+            try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: gate.config)
+        default: #expect(mkfifo(place, 0o600) == 0)
+        }
+        #expect(throws: NoContent.altered) { try service.content(of: drop.id) }
+    }
+
     /// A sender renames a released drop, or a consumer puts one back: for a moment the file is not there.
     @Test(arguments: [1, 30, 70])
     func aDropThatIsAwayForAMomentIsGivenOnceItIsBack(away count: Int) async throws {

@@ -90,6 +90,31 @@ import Testing
         try check(gate, drop)
     }
 
+    @Test func aDirectoryInTheWayOfItsReceiptIsNamedAndGoesOnceItIsEmpty() async throws {
+        let (directory, drop) = try await ended()
+        let place = "incoming/sftp/\(drop).new"
+        try write("", place + "/x", directory)
+        clock.pass(.seconds(6))
+        let gate = try gate(directory)
+        let problem = try #require(gate.intake.health.problems["release"])
+        #expect(problem.contains("\(place) is a directory") && problem.contains("move it away"), "\(problem)")
+        #expect(gate.ready().isEmpty && gate.directory.files(under: "staging/\(place)") == ["x"])
+        try FileManager.default.removeItem(atPath: directory.file("staging/\(place)/x"))
+        await release([drop], gate)
+        try check(gate, drop)
+        #expect(gate.intake.health.problems["release"] == nil)
+    }
+
+    @Test func whereSomebodyRemovedTheReceiptsItIsReleasedWithANewOne() async throws {
+        let gate = try gate()
+        let drop = try await send(gate)
+        try FileManager.default.removeItem(atPath: gate.directory.file("staging/receipts"))
+        clock.pass(.seconds(6))
+        await release([drop], gate)
+        try check(gate, drop)
+        #expect(gate.intake.health.problems["release"] == nil)
+    }
+
     /// The mark of its release did not reach the ledger.
     @Test(arguments: [true, false])
     func oneThatWasReleasedBeforeACrashIsNotReleasedAgain(isTaken: Bool) async throws {

@@ -845,6 +845,24 @@ class Consumer(unittest.TestCase):
         self.assertEqual({drop["id"] for drop in drops if "line" in drop}, {drop["id"] for drop in drops} - {drops[0]["id"]})
         self.assertEqual(sorted(self.take(drop) for drop in drops), sorted(sent.values()))
 
+    def test_what_is_no_file_in_the_place_of_a_batch_is_not_given(self):
+        self.gate.stop()
+        self.gate.environment["DROPGATE_STAGING_LAYOUT"] = "ndjson"
+        self.gate.start()
+        self.deliver(3)
+        drop = [drop for drop in self.consumer.all("/drops?state=released") if "line" in drop][0]
+        path = os.path.join(self.gate.staging, drop["file"])
+        for put in (os.mkdir, os.mkfifo, lambda place: os.symlink("/etc/hostname", place)):
+            os.rename(path, os.path.join(self.gate.root, "aside"))
+            put(path)
+            for ask in (f"/drops/{drop['id']}/content", f"/drops/at?path={drop['file']}"):
+                status, _, data = self.consumer.ask(ask)
+                self.assertEqual(status, 409 if ask.endswith("content") else 200)
+                self.assertNotIn(self.gate.root, data.get("detail", ""))
+            os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+            os.rename(os.path.join(self.gate.root, "aside"), path)
+        self.assertEqual(self.consumer.ask(f"/drops/{drop['id']}/content")[0], 200)
+
     def test_what_a_change_has_come_to_is_said_whatever_the_caller_has(self):
         self.deliver(1)
         drop = self.consumer.all("/drops?state=released")[0]["id"]
@@ -901,7 +919,7 @@ class Consumer(unittest.TestCase):
         os.unlink(path)
         os.symlink(os.path.join(self.gate.home, "state/console.token"), path)
         status, _, data = self.consumer.ask(f"/drops/{drop['id']}/content")
-        self.assertGreaterEqual(status, 400)
+        self.assertEqual((status, data["code"]), (409, "altered"))
         self.assertNotIn(read(os.path.join(self.gate.home, "state/console.token")).strip(), str(data))
 
 

@@ -11,7 +11,9 @@ struct DropsVerifyCommand: ParsableCommand {
         commandName: "verify", abstract: "Compare released files and their receipts with the ledger.",
         discussion: """
             A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, \
-            or its receipt other facts, than the ledger says.
+            or its receipt other facts, than the ledger says, or when something else than a file lies in its place. \
+            What cannot be read is told with the reason, and the rest is verified; where nothing else is wrong, the \
+            status is 78 when somebody has to set right who may read it, and 70 when reading fails.
             """)
 
     @Argument(help: "Ids of drops; all released ones when none is given.") var ids: [String] = []
@@ -23,8 +25,10 @@ struct DropsVerifyCommand: ParsableCommand {
         let progress = Progress("verifying")
         // All are looked at, whether somebody reads of them or not: the status is an answer, too.
         var lines = LastingOutput(done: nil)
-        let counts = try DropService(settings).verify(ids, progress: progress.show) { record, finding in
-            try lines.print { try show(record, finding) }
+        var failure: ManagementError?
+        let counts = try DropService(settings).verify(ids, progress: progress.show) { drop in
+            failure = failure ?? drop.failure
+            try lines.print { try show(drop) }
         }
         progress.end()
         try Output.answer {
@@ -34,18 +38,38 @@ struct DropsVerifyCommand: ParsableCommand {
             if counts[.altered] != nil || counts[.receiptDiffers] != nil {
                 throw ExitCode(ExitStatus.no.rawValue)
             }
+            if let failure { throw Self.unreadable(counts[.unreadable] ?? 0, failure) }
         }
     }
 
-    private func show(_ record: DropRecord, _ finding: DropFinding) throws {
-        let isWrong = finding == .altered || finding == .receiptDiffers
-        guard isWrong || !ids.isEmpty else { return }
+    /// - Parameter first: why the first of them could not be read.
+    private static func unreadable(_ count: Int64, _ first: ManagementError) -> ManagementError {
+        ManagementError(
+            first.code,
+            "\(Counted.text(count, "drop", "drops")) could not be verified; of the first: \(first.message)",
+            fix: first.fix, cause: first.cause)
+    }
+
+    private func show(_ drop: VerifiedDrop) throws {
+        let (record, finding) = (drop.record, drop.finding)
+        let colour: Colour =
+            switch finding {
+            case .altered, .receiptDiffers: .red
+            case .unreadable: .yellow
+            default: .green
+            }
+        guard colour != .green || !ids.isEmpty else { return }
         if output.isJSON {
-            try Output.json(["id": .string(record.id), "finding": .string(finding.rawValue)])
+            var members: [String: JSONValue] = [
+                "id": .string(record.id), "finding": .string(finding.rawValue),
+            ]
+            members["reason"] = drop.failure.map { .string($0.description) }
+            try Output.json(.object(members))
         } else {
-            let colour: Colour = isWrong ? .red : .green
+            let reason = drop.failure.map { ": " + UntrustedText.stored($0.description) } ?? ""
             try Output.line(
-                "\(colour(finding.rawValue))  \(record.id)  \(UntrustedText.stored(record.readyPath))")
+                "\(colour(finding.rawValue))  \(record.id)  \(UntrustedText.stored(record.readyPath))\(reason)"
+            )
         }
     }
 
@@ -54,7 +78,7 @@ struct DropsVerifyCommand: ParsableCommand {
             let members = counts.map { ($0.key.rawValue, JSONValue.int($0.value)) }
             try Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
         } else {
-            // Of all released ones no other finding is possible.
+            // Of all released ones no other finding is possible, but for what cannot be read, which is rare.
             let always: Set<DropFinding> = [.intact, .altered, .receiptDiffers, .taken]
             let words = DropFinding.allCases.filter { always.contains($0) || counts[$0] != nil }
                 .map { "\(counts[$0] ?? 0) \($0.rawValue)" }

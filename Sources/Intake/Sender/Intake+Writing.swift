@@ -29,7 +29,7 @@ extension Intake {
             if try staging.ready.hasReceipt(record.id) || holds(record.readyPath, drop.receipt) { continue }
             // Where the store has nothing of it, the release finds that out.
             guard let bytes = try store.body(seq: record.seq) else { continue }
-            try small.remove(record.id)
+            try small.clear(record.id)
             try small.createFile(record.id).write(bytes)
             isAny = true
         }

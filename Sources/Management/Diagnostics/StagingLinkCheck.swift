@@ -51,7 +51,9 @@ enum StagingLinkCheck {
 
     private static func senders(_ staging: String) -> [(account: String, uploads: String)] {
         let incoming = "\(staging)/\(StagingLayout.incoming)/\(StagingLayout.sftp)"
-        return names(incoming).map { (account: $0, uploads: "\(incoming)/\($0)") }
+        // Receipts of small uploads are written there, too.
+        return names(incoming).filter { !StagingLayout.isNewReceipt($0) }
+            .map { (account: $0, uploads: "\(incoming)/\($0)") }
     }
 
     /// `2026-11-23`

@@ -14,7 +14,9 @@ struct BatchEvents {
     /// - Parameter line: from 1, as its receipt has it; nil where there is no receipt.
     func event(of record: DropRecord, line: Int?) throws -> [UInt8]? {
         let number = try line ?? self.line(of: record)
-        let contents = try staging.ready.openReleased(record.readyPath).contents(limit: Self.longest)
+        let file = try staging.ready.openReleased(record.readyPath)
+        guard try file.size() <= Self.longest else { return nil }
+        let contents = try file.contents(limit: Self.longest)
         let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard number > 0, number <= lines.count else { return nil }
         return (try? BatchLine(parsing: lines[number - 1]))?.bytes

@@ -23,7 +23,7 @@ package enum NoContent: Error, Sendable, Hashable {
     case notReleased
     /// It is in `ready/` no more: somebody has it, its sender took it back, or it is lost.
     case gone(state: String)
-    /// What lies there has not the size that the ledger says.
+    /// What lies there has not the size that the ledger says, or is no file.
     case altered
 }
 
@@ -46,6 +46,9 @@ extension DropService {
             guard try look.isThere(record) else { throw NoContent.gone(state: "\(DropState.taken)") }
             guard content.size == view.bytes ?? content.size else { throw NoContent.altered }
             return content
+        } catch let error as StagingError where error.code == .badPath {
+            // A directory, a link or a pipe lies in its place, or where a directory above it was.
+            throw try look.isThere(record) ? NoContent.altered : .gone(state: "\(DropState.taken)")
         } catch let error as StagingError where error.code == .notFound {
             throw NoContent.gone(state: "\(DropState.taken)")
         }

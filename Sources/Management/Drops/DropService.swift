@@ -160,7 +160,7 @@ package struct DropService: Sendable {
         return try StagingArea(path: settings.staging.path).quarantinedReceipt(id).map(DropView.init(held:))
     }
 
-    /// Compares released files and their receipts with the ledger.
+    /// Compares released files and their receipts with the ledger. A drop that cannot be read is a finding; what the ledger throws ends it.
     /// - Parameters:
     ///   - ids: none: all released drops.
     ///   - progress: how many entries of the ledger are behind, of how many.
@@ -168,15 +168,15 @@ package struct DropService: Sendable {
     /// Returns how often each finding was made.
     package func verify(
         _ ids: [String] = [], progress: (Int64, Int64) -> Void,
-        found: (DropRecord, DropFinding) throws -> Void
+        found: (VerifiedDrop) throws -> Void
     ) throws -> [DropFinding: Int64] {
         let reader = try settings.ledgerHandle.reader()
         let check = try DropCheck(staging: settings.staging.path, reader: reader)
         var counts: [DropFinding: Int64] = [:]
         func look(at record: DropRecord) throws {
-            let finding = try check.look(at: record)
-            counts[finding, default: 0] += 1
-            try found(record, finding)
+            let drop = try check.look(at: record)
+            counts[drop.finding, default: 0] += 1
+            try found(drop)
         }
         for id in ids { try look(at: TypedDrop(id).record(reader, settings)) }
         guard ids.isEmpty else { return counts }

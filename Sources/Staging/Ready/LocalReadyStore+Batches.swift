@@ -62,11 +62,13 @@ extension LocalReadyStore {
 
     /// A new file of lines; what a failed attempt left is removed.
     private func lines(_ name: String) throws(StagingError) -> LineFile {
-        try batches.remove(name)
+        let batches = try self.batches.made()
+        try batches.clear(name)
         return LineFile(try newFile(name, in: batches))
     }
 
     private func publish(_ name: BatchName, data: String, as readyName: String) throws {
+        let batches = try self.batches.made()
         try batches.syncFilesystem()
         let place = try durableReceipts([StagingLayout.webhook, name.day])
         try batches.replace(name.scratchReceipts, to: place, as: name.receiptsName)
@@ -77,7 +79,7 @@ extension LocalReadyStore {
     private func show(_ name: BatchName, data: String, as readyName: String) throws {
         let day = try durablePlace([StagingLayout.webhook, name.day])
         do throws(StagingError) {
-            try batches.move(data, to: day, as: readyName)
+            try batches.made().move(data, to: day, as: readyName)
         } catch {
             guard error.code == .exists else { throw error }
             try merge(data, into: day, as: readyName)
@@ -89,6 +91,7 @@ extension LocalReadyStore {
     /// same event, so nothing is lost by what replaces them; no consumer misses a line, because what the new receipts do not tell
     /// of is released once more.
     private func merge(_ data: String, into day: Directory, as readyName: String) throws(StagingError) {
+        let batches = try self.batches.made()
         guard try batches.status(data)?.isDirectory == true else {
             return try batches.replace(data, to: day, as: readyName)
         }
@@ -109,16 +112,16 @@ extension LocalReadyStore {
         }
         if isDirectory {
             _ = try emptyBatch(scratch)
-            try batches.removeDirectory(scratch)
+            try batches.made().removeDirectory(scratch)
         } else {
-            try batches.remove(scratch)
+            try batches.made().clear(scratch)
         }
         return true
     }
 
     /// The directory of a new batch; what a failed attempt left in it is removed.
     func emptyBatch(_ name: String) throws(StagingError) -> Directory {
-        let batch = try batches.subdirectory(name, create: true)
+        let batch = try batches.made().subdirectory(name, create: true)
         for file in try batch.names() { try batch.remove(file) }
         return batch
     }
@@ -127,7 +130,7 @@ extension LocalReadyStore {
 // Receipts of batches.
 extension LocalReadyStore {
     func status(of name: BatchName) throws(StagingError) -> FileStatus? {
-        try BatchReceipts.folder(of: name, in: receipts)?.status(name.receiptsName)
+        try BatchReceipts.folder(of: name, in: receipts.current())?.status(name.receiptsName)
     }
 
     package func receipts(of name: BatchName) throws -> [String: Receipt]? {
@@ -142,12 +145,13 @@ extension LocalReadyStore {
         {
             return known
         }
-        let read = try BatchReceipts(name, in: receipts)
+        let read = try BatchReceipts(name, in: receipts.current())
         lastReceipts.withLock { $0 = read }
         return read
     }
 
     package func removeReceipts(of name: BatchName) throws(StagingError) {
+        let receipts = try self.receipts.current()
         guard let place = try BatchReceipts.folder(of: name, in: receipts) else { return }
         try place.remove(name.receiptsName)
         if let days = try receipts.existing(StagingLayout.webhook) { _ = try? days.removeDirectory(name.day) }

@@ -66,6 +66,7 @@ extension LocalReadyStore {
     }
 
     package func recover() throws {
+        let batches = try self.batches.made()
         for name in try batches.names() {
             if try recoverBatch(name) { continue }
             guard try batches.status(name)?.isDirectory == true else {
@@ -86,6 +87,7 @@ extension LocalReadyStore {
 
     private func finish(_ batch: Directory, named name: String) throws {
         try batch.syncFilesystem()
+        let batches = try self.batches.made()
         try batches.move(name, to: batches, as: name + Self.whole)
         try batches.sync()
         try moveOut(batch)
@@ -95,6 +97,7 @@ extension LocalReadyStore {
     /// Moves receipts, then data files, to where consumers look. Can be repeated from any point.
     private func moveOut(_ batch: Directory) throws {
         let names = try batch.names()
+        let receipts = try self.receipts.made()
         for name in names where !name.hasPrefix(Self.dataPrefix) {
             try batch.replace(name, to: receipts, as: name)
         }

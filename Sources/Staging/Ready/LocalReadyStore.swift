@@ -6,9 +6,9 @@ package final class LocalReadyStore: ReadyStore {
     private let root: Directory
     private let consumers: Consumers?
     let ready: Directory
-    let receipts: Directory
-    /// Webhook batches on their way to `ready/`.
-    let batches: Directory
+    let receipts: RenewedDirectory
+    /// Webhook batches on their way to `ready/`; until they are there the ledger keeps their events.
+    let batches: RenewedDirectory
     /// Where receipts are written before they are moved; senders' uploads lie in directories beside them.
     let scratch: Directory
     /// Paths that are reserved for a drop whose entry is not yet committed.
@@ -22,14 +22,12 @@ package final class LocalReadyStore: ReadyStore {
         self.root = root
         self.consumers = consumers
         ready = try root.durable([StagingLayout.ready])
-        receipts = try root.durable([StagingLayout.receipts])
+        receipts = try RenewedDirectory(StagingLayout.receipts, in: root) { consumers?.admit(receipts: $0) }
         let incoming = try root.durable([StagingLayout.incoming])
         scratch = try incoming.durable([StagingLayout.sftp])
-        batches = try incoming.durable([StagingLayout.webhook])
-        for directory in [ready, receipts, scratch, batches] { try directory.requireFilesystem(of: root) }
-        guard let consumers else { return }
-        consumers.admit(ready, inReady: [])
-        consumers.admit(receipts: receipts)
+        batches = try RenewedDirectory(StagingLayout.webhook, below: [StagingLayout.incoming], in: root)
+        for directory in [ready, scratch] { try directory.requireFilesystem(of: root) }
+        consumers?.admit(ready, inReady: [])
     }
 
     /// The directory and name of a path such as `sftp/acme/a/b.xml` under `ready/`.
@@ -49,12 +47,23 @@ package final class LocalReadyStore: ReadyStore {
     /// A directory below `ready/`. Throws `.obstructed` where one of the gate's own is none. Below those consumers may put what they like,
     /// and where that is in the way no file has a place of this name: `.badPath`.
     private func directory(_ components: [String], create: Bool) throws(StagingError) -> Directory {
+        if create { try requireReady() }
         let own = try ready.subdirectory(Array(components.prefix(Self.ownDepth)), create: create)
         do throws(StagingError) {
             return try own.subdirectory(Array(components.dropFirst(Self.ownDepth)), create: create)
         } catch {
             throw error.code == .obstructed ? StagingError(.badPath, error.message) : error
         }
+    }
+
+    /// Unlike receipts, what waits for consumers is nothing that the gate makes anew without a word.
+    private func requireReady() throws(StagingError) {
+        guard ready.isRemoved, !root.holds(ready, as: StagingLayout.ready) else { return }
+        throw StagingError(
+            .obstructed, "\(ready.path) was removed while the gate ran, with all that waited in it",
+            fix:
+                "put it back from a backup if there is one, and restart the gate, which makes it if it is missing"
+        )
     }
 
     // MARK: Made for consumers
@@ -68,6 +77,7 @@ package final class LocalReadyStore: ReadyStore {
 
     /// As `place`, and the names of those that had to be made are durable.
     func durablePlace(_ components: [String]) throws(StagingError) -> Directory {
+        try requireReady()
         let place = try ready.durable(components)
         try admit(components)
         return place
@@ -84,7 +94,7 @@ package final class LocalReadyStore: ReadyStore {
 
     /// A directory among the receipts; made durably where it is absent.
     func durableReceipts(_ components: [String]) throws(StagingError) -> Directory {
-        var place = receipts
+        var place = try receipts.made()
         for component in components {
             place = try place.durable([component])
             consumers?.admit(receipts: place)
@@ -142,11 +152,19 @@ package final class LocalReadyStore: ReadyStore {
     private static let longestReceipt = 1 << 20
 
     package func put(_ receipt: Receipt) throws {
-        // A leftover of a crash is written anew.
-        let temporary = receipt.drop + ".new"
-        try scratch.remove(temporary)
-        try newFile(temporary, in: scratch).write(receipt.encoded())
-        try scratch.replace(temporary, to: receipts, as: StagingLayout.receipt(receipt.drop))
+        let temporary = StagingLayout.newReceipt(receipt.drop)
+        do throws(StagingError) {
+            // A leftover of a crash is written anew.
+            try scratch.clear(temporary)
+            try newFile(temporary, in: scratch).write(receipt.encoded())
+            try scratch.replace(temporary, to: receipts.made(), as: StagingLayout.receipt(receipt.drop))
+        } catch {
+            guard error.code == .notFound else { throw error }
+            // Whoever releases a drop takes `.notFound` for the loss of its file.
+            throw StagingError(
+                .obstructed, "the receipt of drop \(receipt.drop) cannot be written: \(error.message)",
+                fix: "restart the gate, which makes \(scratch.path) where it is missing")
+        }
     }
 
     package func receipt(_ drop: String, at readyPath: String?) throws -> Receipt? {
@@ -154,18 +172,19 @@ package final class LocalReadyStore: ReadyStore {
             return try self.batch(batch)?.receipt(of: drop)
         }
         let name = StagingLayout.receipt(drop)
-        guard DropID.isValid(drop), try receipts.status(name) != nil else { return nil }
-        return try Receipt(parsing: receipts.openFile(name).contents(limit: Self.longestReceipt))
+        let place = try receipts.current()
+        guard DropID.isValid(drop), try place.status(name) != nil else { return nil }
+        return try Receipt(parsing: place.openFile(name).contents(limit: Self.longestReceipt))
     }
 
     package func hasReceipt(_ drop: String, at readyPath: String?) throws(StagingError) -> Bool {
         guard DropID.isValid(drop) else { return false }
         if let batch = readyPath.flatMap(BatchName.init(ofReady:)) { return try status(of: batch) != nil }
-        return try receipts.status(StagingLayout.receipt(drop)) != nil
+        return try receipts.current().status(StagingLayout.receipt(drop)) != nil
     }
 
     package func removeReceipt(_ drop: String) throws(StagingError) {
-        try receipts.remove(StagingLayout.receipt(drop))
+        try receipts.current().remove(StagingLayout.receipt(drop))
     }
 
     // MARK: What lies there
