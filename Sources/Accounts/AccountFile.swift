@@ -137,8 +137,8 @@ private struct AccountFileReader {
         var values: [String: Node] = [:]
         for (key, value) in mapping {
             guard case .scalar(let scalar) = key, allowed.contains(scalar.string) else {
-                let name = UntrustedText.head(key.scalar?.string ?? "?")
-                fail(key, name, "unknown key; \(Suggestion.sentence(for: name, among: allowed))")
+                let name = key.scalar?.string ?? "?"
+                fail(key, KeyText.shown(name) ?? "", KeyText.unknown(name, among: allowed))
                 continue
             }
             values[scalar.string] = value

@@ -61,6 +61,14 @@ package struct AuthorizedKey: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static func unknownType(_ type: String, in line: String) -> AccountError {
+        if line.hasPrefix("---- BEGIN SSH2") {
+            return bad("this is a key as RFC 4716 has it (PuTTY's .pub); `ssh-keygen -i -f FILE` converts it")
+        }
+        if type.hasPrefix("PuTTY-User-Key-File") {
+            return bad(
+                "this is a private key of PuTTY; PuTTYgen shows its public key \"for pasting into authorized_keys\""
+            )
+        }
         if type.hasPrefix("-----BEGIN") {
             return bad(
                 "this is a PEM or private key; `ssh-keygen -i -f FILE` converts, `ssh-keygen -y -f FILE` extracts"
@@ -74,12 +82,12 @@ package struct AuthorizedKey: Sendable, Hashable, CustomStringConvertible {
             return AccountError(.badKey, "certificates are not taken; give the plain public key")
         }
         if types.contains(where: { line.contains($0 + " ") }) {
-            return AccountError(
-                .badKey,
-                "options before a key (\"\(UntrustedText.head(type))\") are not taken; give the key alone")
+            return AccountError(.badKey, "options before a key are not taken; give the key alone")
         }
-        return bad(
-            "its first word \"\(UntrustedText.head(type))\" is none of \(types.joined(separator: ", "))")
+        // Any other word may be the secret of a file that was named by mistake.
+        let isType = ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].contains { type.hasPrefix($0) }
+        let word = isType ? "its first word \"\(UntrustedText.head(type))\"" : "its first word"
+        return bad("\(word) is none of \(types.joined(separator: ", "))")
     }
 
     private static func check(blob: [UInt8], type: String) throws(AccountError) {

@@ -38,6 +38,12 @@ package enum FileReading {
         try check(try open(path), path, readers)
     }
 
+    /// Whether a regular file begins with the byte order mark that some editors put in front of UTF-8.
+    package static func beginsWithMark(_ path: String) throws(FileError) -> Bool {
+        let file = try open(path)
+        return file.beginsWithMark
+    }
+
     /// All bytes of a regular file that nobody but these may read.
     package static func bytes(
         _ path: String, limit: Int, readers: Readers = .anybody

@@ -29,17 +29,27 @@ extension Paths {
         for pattern in patterns { walk.find(pattern) }
         return FoundFiles(walk.found.union(walk.unseen.keys).sorted(), unseen: walk.unseen)
     }
+
+    /// Whether a text may name more than one file.
+    package static func isPattern(_ text: String) -> Bool {
+        text.contains { PatternWalk.wildcards.contains($0) }
+    }
+
+    /// Whether an absolute pattern would name this path, if it were there.
+    package static func matches(_ path: String, pattern: String) -> Bool {
+        fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0
+    }
 }
 
 /// One look for the files of some patterns, component by component.
 private struct PatternWalk {
-    private static let wildcards = "*?["
+    static let wildcards = "*?["
 
     private(set) var found: Set<String> = []
     private(set) var unseen: [String: SystemError] = [:]
 
     mutating func find(_ pattern: String) {
-        guard pattern.contains(where: { Self.wildcards.contains($0) }) else {
+        guard Paths.isPattern(pattern) else {
             found.insert(pattern)
             return
         }

@@ -38,6 +38,19 @@ package enum Paths {
         return String(cString: real)
     }
 
+    /// An absolute path without links as far as it leads to something that can be looked at; the rest as it is written.
+    package static func resolved(_ path: String) -> String {
+        guard path != "/" else { return path }
+        if let real = real(path) { return real }
+        let above = resolved(directory(of: path))
+        return (above == "/" ? "" : above) + "/" + lastComponent(of: path)
+    }
+
+    /// Whether an absolute path names something in a directory, at any depth. It looks at the texts alone.
+    package static func isBelow(_ path: String, _ directory: String) -> Bool {
+        directory == "/" ? path != "/" : path.hasPrefix(directory + "/")
+    }
+
     /// What stands behind the last slash, slashes at the end aside; of slashes alone, the path.
     package static func lastComponent(of path: String) -> String {
         let slash = UInt8(ascii: "/")

@@ -53,6 +53,12 @@ package enum Presence {
         return dropgate_getxattr(path, AccessList.attribute, &bytes, bytes.count) > 0 || errno == ERANGE
     }
 
+    /// The device that holds what a path leads to (stat(2)); nil where that cannot be seen.
+    package static func device(of path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_dev) : nil
+    }
+
     /// Who owns what a path leads to; nil where that cannot be seen.
     package static func owner(of path: String) -> uid_t? {
         var status = stat()

@@ -47,6 +47,12 @@ package struct SmallFile: ~Copyable {
     /// st_mode.
     package var mode: UInt32 { UInt32(status.st_mode) }
 
+    /// Whether it begins with the byte order mark that some editors put in front of UTF-8.
+    var beginsWithMark: Bool {
+        var bytes = [UInt8](repeating: 0, count: 3)
+        return pread(descriptor, &bytes, 3, 0) == 3 && bytes == [0xEF, 0xBB, 0xBF]
+    }
+
     /// - Parameter limit: in bytes.
     package func contents(limit: Int) throws(Failure) -> [UInt8] {
         let bytes: [UInt8]?

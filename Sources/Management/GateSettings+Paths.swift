@@ -1,4 +1,4 @@
-// Where a gate keeps its small files, and its settings in Intake's words.
+// A gate's ledger and groups, and its settings in Intake's words.
 import Admission
 package import Files
 package import Intake
@@ -7,20 +7,6 @@ package import Settings
 package import Staging
 
 extension GateSettings {
-    /// Sockets and facts of the running process. Made by `init` and `serve`, 0700.
-    package var runDirectory: String { state + "/run" }
-    /// What sshd reads, where the gate takes SFTP. A start makes it.
-    var sshdDirectories: [String] { ["", "/home", "/keys"].map { "\(state)/sshd\($0)" } }
-    /// Positions of forwarders.
-    package var forwardDirectory: String { state + "/forward" }
-    /// That the clock has leapt ahead (`AgeClock`).
-    package var clockLeapFile: String { state + "/clock-leap.json" }
-    /// Tokens of the console (`TokenStore`).
-    package var tokenDirectory: String { state + "/tokens" }
-    package var controlSocket: String { runDirectory + "/control.sock" }
-    /// Bound ports of the running gate (`BoundPorts`).
-    package var portsFile: String { runDirectory + "/ports.json" }
-
     /// The ledger of these settings.
     package var ledgerHandle: LedgerHandle { LedgerHandle(file: ledger.path, readers: readers) }
     /// The group that may read the ledger. nil, too, where the system knows no group of that name: `ReadAccess` says so.

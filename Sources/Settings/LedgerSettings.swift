@@ -52,7 +52,7 @@ extension LedgerSettings: SettingsSection {
     private static let ages: ClosedRange<Duration> = .seconds(3600) ... .seconds(36_600 * 86400)
 
     @SettingsList<LedgerSettings> static var keys: [Setting<LedgerSettings>] {
-        Key("ledger.path", \.path, .path, "The ledger's file.", line: TemplateLine(comment: .none))
+        Key(.ledgerPath, \.path, .path)
         Key(
             "ledger.key", \.key, .path,
             """
@@ -77,6 +77,8 @@ extension LedgerSettings: SettingsSection {
 
 /// Keys that `SettingsBuilder` names: it finds contradictions between them.
 extension SettingsKey {
+    static let ledgerPath = SettingsKey(
+        "ledger.path", "The ledger's file.", line: TemplateLine(comment: .none))
     static let ledgerWitnesses = SettingsKey(
         "ledger.witnesses",
         """

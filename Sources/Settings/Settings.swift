@@ -4,6 +4,8 @@ package import Admission
 
 /// Everything `dropgate.yaml` says, validated. A listener whose section is absent is `nil`: off.
 package struct GateSettings: Sendable {
+    /// The file that they were read from, absolute; empty in settings made by hand.
+    package var file = ""
     /// The state directory (absolute): ledger, staging, keys, sockets live here unless said otherwise.
     package var state: String
     /// The node's name, in every ledger entry.
@@ -20,6 +22,8 @@ package struct GateSettings: Sendable {
     package var forward = ForwardSettings()
     /// Shell patterns of files of VSee's network rules, absolute; `rules` are the files that they name.
     package var rulePatterns: [String] = []
+    /// What is allowed and does not do what whoever wrote it may think: for warnings.
+    package var doubts: [SettingsProblem] = []
 
     package init(
         state: String, node: String, webhook: WebhookSettings?, sftp: SFTPSettings?,

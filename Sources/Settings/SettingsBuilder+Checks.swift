@@ -1,4 +1,5 @@
 // The webhook listener's path and the checks beside the source address. None of them stands in for it.
+import Files
 import Foundation
 
 extension SettingsBuilder {
@@ -28,6 +29,7 @@ extension SettingsBuilder {
 
     func checks() -> WebhookChecks {
         var checks = WebhookChecks()
+        checks.files = secretFiles
         if let value = table[.webhookSecretFile], let secret = secret(value) {
             if namedFiles == .mustExist { checkPathSecret(secret, value) }
             checks.pathSecret = secret
@@ -44,6 +46,13 @@ extension SettingsBuilder {
             checks.standardWebhooks = value.list { signingKey($0) } ?? []
         }
         return checks
+    }
+
+    /// What is wrong with their paths is told where they are read.
+    private var secretFiles: [String] {
+        let keys: [SettingsKey] = [.webhookSecretFile, .webhookHeaderValueFile, .webhookBasicPasswordFile]
+        let written = keys.map { table[$0]?.written } + (table[.webhookStandardWebhooks]?.writtenItems ?? [])
+        return written.compactMap(\.self).map { Paths.resolve($0, beside: table.file) }
     }
 
     private func checkPathSecret(_ secret: Secret, _ value: YAMLValue) {
@@ -64,7 +73,8 @@ extension SettingsBuilder {
             // RFC 9110 section 5.6.2, token.
             let marks = Array("!#$%&'*+-.^_`|~".utf8)
             guard text.utf8.allSatisfy({ Self.isAlphanumeric($0) || marks.contains($0) }) else {
-                value.fail("\"\(text)\" is not a header name; use letters, digits and -")
+                // The header's value may stand behind it.
+                value.fail("is not a header name; use letters, digits and -")
                 return nil
             }
             return text
@@ -81,7 +91,8 @@ extension SettingsBuilder {
             guard let text = value.text("a user name") else { return nil }
             // RFC 7617 section 2: the colon ends the user's name.
             guard !text.contains(":") else {
-                value.fail("\"\(text)\" has a colon, which ends the user name in HTTP basic authentication")
+                // The password may stand behind it.
+                value.fail("has a colon, which ends the user name in HTTP basic authentication")
                 return nil
             }
             return text

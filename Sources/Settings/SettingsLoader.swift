@@ -50,6 +50,7 @@ struct SettingsBuilder {
             !table.log.unknown.contains { !$0.contains(".") } && !table.isMeant("webhook")
             && !table.isMeant("sftp")
         var settings = GateSettings.standard
+        settings.file = table.file
         settings.state = path(.state) ?? settings.state
         settings.node = SettingsBuilder.hostName
         settings.accounts = Paths.resolve(settings.accounts, beside: table.file)
@@ -71,6 +72,8 @@ struct SettingsBuilder {
             table.fail(
                 .ledgerWitnesses, "names syslog, and there is no forward.syslog; name its receiver there")
         }
+        checkPlaces(settings)
+        settings.doubts = doubts(settings)
         return settings
     }
 

@@ -33,7 +33,7 @@ extension StagingSettings: SettingsSection {
     private static let ages: ClosedRange<Duration> = .seconds(60) ... .seconds(3660 * 86400)
 
     @SettingsList<StagingSettings> static var keys: [Setting<StagingSettings>] {
-        Key("staging.path", \.path, .path, "The staging directory.", line: TemplateLine(comment: .none))
+        Key(.stagingPath, \.path, .path)
         Key(
             "staging.reserve", \.reserve, .size(0...(1 << 50)), "Bytes to keep free.",
             line: TemplateLine(
@@ -71,4 +71,10 @@ extension StagingSettings: SettingsSection {
             "How long the receipt of a file stays that its consumer has taken.",
             line: TemplateLine(comment: .none))
     }
+}
+
+/// Keys that `SettingsBuilder` names: it finds contradictions between them.
+extension SettingsKey {
+    static let stagingPath = SettingsKey(
+        "staging.path", "The staging directory.", line: TemplateLine(comment: .none))
 }

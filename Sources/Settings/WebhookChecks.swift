@@ -10,6 +10,8 @@ package struct WebhookChecks: Sendable {
     package var basic: (user: String, password: Secret)?
     /// Standard Webhooks signing keys (decoded); any one of them may have signed. Empty: not asked for.
     package var standardWebhooks: [Secret]
+    /// Where these secrets were read from, absolute; empty in settings made by hand.
+    package var files: [String] = []
 
     package var isAny: Bool {
         pathSecret != nil || header != nil || basic != nil || !standardWebhooks.isEmpty

@@ -13,9 +13,8 @@ enum YAMLTrouble {
             // What is not closed is told where it was opened.
             return (place(isOpen(problem) ? context?.mark ?? mark : mark), "not YAML: \(sentence(problem))")
         case .duplicatedKeysInMapping(let duplicates, let context):
-            return (
-                place(context.mark), "given twice: \(duplicates.sorted().joined(separator: ", ")); keep one"
-            )
+            let names = duplicates.sorted().map { KeyText.shown($0) ?? "a key of \(KeyText.count($0))" }
+            return (place(context.mark), "given twice: \(names.joined(separator: ", ")); keep one")
         case .reader(_, let offset, let value, let text):
             return (
                 offset.map { position($0, in: text, path) } ?? .file(path),

@@ -28,19 +28,31 @@ package struct YAMLValue {
         return YAMLValue(node: node, key: key, place: place, log: log)
     }
 
-    /// What stands here, for "expected …, found …".
+    /// In characters: no good value that a message would quote is longer.
+    private static let longestQuote = 64
+
+    /// What stands here, for "expected …, found …". A text that is all of a file is told by its length alone: the file may be another
+    /// one than was meant, and the text its secret.
     private var found: String {
         switch node {
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"
         case .scalar(let scalar):
-            if isNull { "nothing" } else { "\"\(scalar.string)\"" }
+            if isNull {
+                "nothing"
+            } else if key.isEmpty || scalar.string.unicodeScalars.count > Self.longestQuote {
+                "a text of \(KeyText.count(scalar.string))"
+            } else {
+                "\"\(scalar.string)\""
+            }
         }
     }
 
     /// A scalar as it is written, without a word of complaint.
     package var written: String? { node.scalar?.string }
+    /// The same of a list's values.
+    var writtenItems: [String?] { node.sequence?.map { $0.scalar?.string } ?? [] }
     package var isMapping: Bool { node.mapping != nil }
     package var isEmptyList: Bool { node.sequence?.isEmpty == true }
 
@@ -216,7 +228,8 @@ package struct YAMLValue {
             }
             let path = path(of: name)
             guard names.contains(name) else {
-                child(keyNode, key: path).fail("unknown key; \(Suggestion.sentence(for: name, among: names))")
+                child(keyNode, key: KeyText.shown(name) == nil ? key : path).fail(
+                    KeyText.unknown(name, among: names))
                 log.unknown(path, meant: Suggestion.nearest(to: name, among: names).map { self.path(of: $0) })
                 continue
             }

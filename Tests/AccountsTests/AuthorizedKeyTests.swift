@@ -54,6 +54,9 @@ import Testing
         ("no-pty,permitopen=\"*:*\" " + ed25519, "options"),
         ("ssh-ed25519-cert-v01@openssh.com AAAA", "certificates"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "private key"),
+        ("---- BEGIN SSH2 PUBLIC KEY ----", "ssh-keygen -i -f FILE"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519", "private key of PuTTY"),
+        ("ssh-ed448 AAAA", "first word \"ssh-ed448\""),
         (ed25519 + "\nssh-ed25519 AAAA", "control characters"),
     ]
 
@@ -62,5 +65,14 @@ import Testing
         let error = #expect(throws: AccountError.self) { try AuthorizedKey(line) }
         #expect(error?.code == .badKey)
         #expect(error?.message.contains(reason) == true, "\(error?.message ?? "taken")")
+    }
+
+    /// A file that was named by mistake may be one of a secret.
+    @Test(
+        "A line that is no key is not quoted",
+        arguments: ["s3cr3t-of-the-console", "s3cr3t of", "TOKEN=s3cr3t \(ed25519)"])
+    func quotesNoSecret(line: String) {
+        let error = #expect(throws: AccountError.self) { try AuthorizedKey(line) }
+        #expect(error?.message.contains("s3cr3t") == false, "\(error?.message ?? "taken")")
     }
 }

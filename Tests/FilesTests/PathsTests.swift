@@ -23,6 +23,27 @@ import Testing
         }
     }
 
+    @Test func aPathIsResolvedAsFarAsSomethingIsThere() throws {
+        let directory = try TemporaryDirectory("links")
+        let real = try #require(Paths.real(directory.path))
+        try FileManager.default.createSymbolicLink(atPath: directory.file("link"), withDestinationPath: ".")
+        #expect(Paths.resolved(directory.file("link")) == real)
+        #expect(Paths.resolved(directory.file("link/a/b")) == real + "/a/b")
+        #expect(Paths.resolved("/") == "/" && Paths.resolved("/nowhere/a") == "/nowhere/a")
+    }
+
+    @Test func whatLiesInADirectoryIsBelowIt() {
+        #expect(Paths.isBelow("/a/b", "/a") && Paths.isBelow("/a/b/c", "/a") && Paths.isBelow("/a", "/"))
+        #expect(!Paths.isBelow("/a", "/a") && !Paths.isBelow("/ab", "/a") && !Paths.isBelow("/", "/"))
+    }
+
+    @Test func aPatternNamesWhatItWouldFind() {
+        #expect(Paths.matches("/s/a.yaml", pattern: "/s/*.yaml"))
+        for other in ["/s/.a.yaml", "/s/b/a.yaml", "/s/a.yml"] {
+            #expect(!Paths.matches(other, pattern: "/s/*.yaml"), "\(other)")
+        }
+    }
+
     @Test func aLinkToWhatIsNoTextIsNotTakenForAnotherOne() throws {
         let directory = try TemporaryDirectory("links")
         let link = directory.file("link")

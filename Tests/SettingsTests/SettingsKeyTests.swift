@@ -87,6 +87,7 @@ enum Checkout {
         // Files and problems of the health are written alike.
         let others: Set = [
             "ledger.sqlite", "ledger.key.pub", "ledger.key.next", "sftp.session", "sftp.accounts",
+            "sftp.sshd",
         ]
         for name in names.map({ String($0.1) }) where !others.contains(name) {
             #expect(SettingsKey.all.contains { $0.name == name || $0.name.hasPrefix(name + ".") }, "\(name)")

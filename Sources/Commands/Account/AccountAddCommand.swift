@@ -96,9 +96,26 @@ struct AccountAddCommand: AsyncParsableCommand {
     }
 
     private func password() throws -> String {
-        guard let line = readLine(strippingNewline: true), !line.isEmpty else {
+        var bytes: [UInt8] = []
+        var byte = getchar()
+        while byte != EOF, byte != 0x0A, bytes.count < Self.longestLine {
+            bytes.append(UInt8(truncatingIfNeeded: byte))
+            byte = getchar()
+        }
+        if bytes.last == 0x0D { bytes.removeLast() }
+        guard !bytes.isEmpty else {
             throw ManagementError(.invalid, "--password-stdin: standard input holds no password")
+        }
+        // With other bytes, or with a mark in front, it is not what a client sends.
+        guard let line = String(validating: bytes, as: UTF8.self), line.unicodeScalars.first != "\u{FEFF}"
+        else {
+            throw ManagementError(
+                .invalid, "--password-stdin: the password is not UTF-8, or begins with a byte order mark",
+                fix: "give it as UTF-8 without one")
         }
         return line
     }
+
+    /// In bytes: no password is as long.
+    private static let longestLine = 64 << 10
 }

@@ -61,6 +61,10 @@ struct AttemptsCommand: AsyncParsableCommand {
         if follow && before != nil {
             throw ValidationError("--follow shows what comes, --before what was: give one of them")
         }
+        if follow && filter.until != nil {
+            throw ValidationError(
+                "--follow goes on until it is interrupted: leave it out, or leave out --until")
+        }
     }
 
     func run() async throws {

@@ -31,10 +31,15 @@ struct LedgerProveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
+        let proofFile = try output.map { try OutputFile($0, "--output", of: settings) }
+        let entryFile = try entry.map { try OutputFile($0, "--entry", of: settings) }
+        if let proofFile, let entryFile, Paths.resolved(proofFile.path) == Paths.resolved(entryFile.path) {
+            throw ValidationError("--output and --entry name one file: give each its own")
+        }
         let proof = try await LedgerService(settings).prove(
-            seq, entryFile: entry, by: remark.attribution(), warn: { Output.note($0) })
-        if let output {
-            try FileReplacement.write(Array(proof.description.utf8), to: output, mode: 0o600)
+            seq, entryFile: entryFile?.path, by: remark.attribution(), warn: { Output.note($0) })
+        if let proofFile {
+            try proofFile.write(proof.description)
         } else {
             try Output.text(proof.description)
         }

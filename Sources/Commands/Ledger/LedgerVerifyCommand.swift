@@ -2,6 +2,7 @@
 import Admission
 import ArgumentParser
 import Foundation
+import Ledger
 import Management
 
 struct LedgerVerifyCommand: AsyncParsableCommand {
@@ -55,9 +56,14 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try gate.settings()
         let progress = Progress("verifying")
-        let verification = try await LedgerService(settings).verify(
-            checkpoints: checkpoint, key: key, progress: { progress.show($0, of: $1) },
-            warn: { Output.note($0) })
+        let verification: LedgerService.Verification
+        do {
+            verification = try await LedgerService(settings).verify(
+                checkpoints: checkpoint, key: key, progress: { progress.show($0, of: $1) },
+                warn: { Output.note($0) })
+        } catch let error as LedgerError {
+            throw Self.withoutItself(error)
+        }
         progress.end()
         let verdict = LedgerVerdict(verification, now: .now(), hasKey: key != nil)
         try Output.answer {
@@ -66,5 +72,13 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
         } then: {
             if let status = verdict.exitStatus { throw ExitCode(status) }
         }
+    }
+
+    /// The error with other advice than to run this command.
+    private static func withoutItself(_ error: LedgerError) -> LedgerError {
+        guard error.fix?.contains("`dropgate ledger verify`") == true else { return error }
+        return LedgerError(
+            error.code, error.message,
+            fix: "keep the file as evidence, and put a whole copy back from a backup", mayPass: error.mayPass)
     }
 }

@@ -2,7 +2,6 @@
 import Admission
 import ArgumentParser
 import Audit
-import Files
 import Foundation
 import JSON
 import Management
@@ -41,6 +40,7 @@ struct ReportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try gate.settings()
+        let file = try output.map { try OutputFile($0, "--output", of: settings) }
         let now = Instant.now()
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
         guard start < end else {
@@ -53,13 +53,16 @@ struct ReportCommand: AsyncParsableCommand {
             by: remark.attribution(),
             progress: { progress.show($0, of: $1) }, warn: { Output.note($0) })
         progress.end()
-        do { try give(report) } catch {
+        do { try give(report, to: file) } catch {
             await export.endedInPart(error, reach: ExportReach(bytes: (error as? OutputError)?.written ?? 0))
             throw error
         }
     }
 
-    private func give(_ report: Report) throws {
+    private func give(_ report: Report, to file: OutputFile?) throws {
+        func write(_ text: String) throws {
+            if let file { try file.write(text) } else { try Output.text(text) }
+        }
         switch format {
         case .text:
             try write(
@@ -74,10 +77,5 @@ struct ReportCommand: AsyncParsableCommand {
         case .html: try write(ReportPage(report).html)
         case .json: try write(String(decoding: CanonicalJSON.encode(report.json()), as: UTF8.self) + "\n")
         }
-    }
-
-    private func write(_ text: String) throws {
-        guard let output else { return try Output.text(text) }
-        try FileReplacement.write(Array(text.utf8), to: output, mode: 0o600)
     }
 }

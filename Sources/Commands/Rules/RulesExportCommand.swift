@@ -1,10 +1,10 @@
 // `dropgate rules export`: the gate's source lists (ingress) or VSee's network rules (egress) in a firewall's language.
 import Admission
 import ArgumentParser
-import Files
 import Foundation
 import Management
 import RuleBook
+import Settings
 
 extension FirewallDirection: ExpressibleByArgument {}
 extension ExportFormat: ExpressibleByArgument {}
@@ -72,17 +72,20 @@ struct RulesExportCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // VSee's own rules need no gate.
+        let isGateNeeded = direction == .ingress || gate.locate() != nil
+        let settings = try isGateNeeded ? gate.settings() : nil
+        let file = try output.map { try OutputFile($0, "--output", of: settings) }
         let text: String
         do {
-            let rules = direction == .ingress ? RuleService(try gate.settings()) : try gate.rules()
+            let rules = RuleService(settings)
             text = try await rules.export(export, as: format, family: family ?? .v4) {
                 Output.note("warning: \($0)")
             }
         } catch let error as ManagementError {
             throw error.asUsage
         }
-        guard let output else { return try Output.text(text) }
-        try FileReplacement.write(Array(text.utf8), to: Paths.absolute(output), mode: 0o644)
+        if let file { try file.write(text, mode: 0o644) } else { try Output.text(text) }
     }
 
     private var export: RuleService.Export {

@@ -1,6 +1,7 @@
 // An account as it is asked for, and its credentials made of what people have at hand.
 package import Accounts
 import Admission
+import Settings
 
 package struct NewAccount: Sendable {
     package var name: String
@@ -25,7 +26,8 @@ package struct NewAccount: Sendable {
     package static func keys(
         in text: String, from place: String
     ) throws(ManagementError) -> [AuthorizedKey] {
-        let lines = text.split(whereSeparator: \.isNewline).filter { line in
+        // Editors of Windows put a byte order mark in front.
+        let lines = YAMLFile.withoutMark(text).split(whereSeparator: \.isNewline).filter { line in
             !line.allSatisfy(\.isWhitespace) && !line.hasPrefix("#")
         }
         guard !lines.isEmpty else { throw ManagementError(.invalid, "\(place) holds no public key") }

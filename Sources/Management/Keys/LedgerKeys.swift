@@ -83,13 +83,17 @@ package struct LedgerKeys: Sendable {
 
     /// The public keys in a file, one a line; lines that begin with # are comments.
     package static func verifiers(_ path: String) throws -> Set<NoteVerifier> {
-        let lines = try FileReading.text(path).split(whereSeparator: \.isNewline).filter {
-            !$0.hasPrefix("#")
-        }
-        let keys = try lines.map { line in
+        let lines = YAMLFile.withoutMark(try FileReading.text(path)).split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        let numbered = lines.enumerated().filter { !$0.element.isEmpty && !$0.element.hasPrefix("#") }
+        let keys = try numbered.map { index, line -> NoteVerifier in
+            // What stands there may be a private key.
             guard let key = NoteVerifier(String(line)) else {
+                let isPrivate = line.hasPrefix("PRIVATE+KEY+")
                 throw ManagementError(
-                    .configuration, "\(path): \"\(line.prefix(60))\" is not a verifier key (NAME+ID+BASE64)")
+                    .configuration,
+                    "\(path): line \(index + 1) is not a public key of notes (NAME+ID+BASE64)",
+                    fix: isPrivate ? "this is a private key: give the file beside it that ends in .pub" : nil)
             }
             return key
         }

@@ -61,6 +61,7 @@ package struct LedgerService: Sendable {
                 throw ManagementError(.invalid, "\(option): \(error)", cause: error)
             }
         }
+        for file in checkpoints { try Self.refuseMark(Paths.absolute(file)) }
         let trusted = try key.map(LedgerKeys.verifiers) ?? LedgerKeys(settings).verifiers()
         let reader = try ledger.reader()
         let witnesses = try LedgerWitnesses(settings)
@@ -90,6 +91,15 @@ package struct LedgerService: Sendable {
         result.faults = Array((uncompared + result.faults).prefix(LedgerVerifier.faultLimit))
         result.faultCount += uncompared.count
         return Verification(result: result, witnessed: try reader.witnessed())
+    }
+
+    /// What was signed begins with no byte order mark: with one no key has signed it, which sounds like a forgery.
+    private static func refuseMark(_ file: String) throws(ManagementError) {
+        // What cannot be read says so where it is read.
+        guard (try? FileReading.beginsWithMark(file)) == true else { return }
+        throw ManagementError(
+            .invalid, "--checkpoint: \(file) begins with a byte order mark, which nobody signed",
+            fix: "save it as UTF-8 without one")
     }
 
     private static func kept(
