@@ -45,6 +45,8 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
     // The gate itself.
     case stagingFull = "staging_full"
     case ledgerFailed = "ledger_failed"
+    /// sshd could not serve the connection, for a reason that lies on the gate's machine.
+    case sshdFailed = "sshd_failed"
     case started, stopped, changed, read, exported
     /// An export ended before its end; the entry names that of the export.
     case exportedInPart = "exported_in_part"
@@ -70,7 +72,7 @@ package enum Reason: String, Sendable, Hashable, CaseIterable, Codable {
             .accountDisabled,
             .badSecret, .badSignature, .badPath, .badMethod, .tooLarge, .malformed, .incomplete,
             .forbiddenOperation,
-            .stagingFull, .ledgerFailed:
+            .stagingFull, .ledgerFailed, .sshdFailed:
             true
         }
     }

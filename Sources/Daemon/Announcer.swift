@@ -1,4 +1,5 @@
 // Says in words, and to commands of this machine (`BoundPorts`), where the gate listens, once it does everywhere.
+import Files
 import Foundation
 import Logging
 import Management
@@ -25,6 +26,18 @@ struct Announcer: Service {
         try BoundPorts.write(ports, to: file)
         ProgramCode.unmap()
         announce("ready")
-        try await gracefulShutdown()
+        await cancelWhenGracefulShutdown { [ports] in
+            while (try? await Task.sleep(for: Self.look)) != nil { writeAgain(ports) }
+        }
+    }
+
+    /// How often it is looked whether the file is still there.
+    private static let look = Duration.seconds(1)
+
+    /// Where somebody has removed it from under the gate. What cannot be written now is tried again.
+    private func writeAgain(_ ports: [String: UInt16]) {
+        guard Presence.isGone(file) else { return }
+        _ = try? GateDirectories.make(Paths.directory(of: file))
+        try? BoundPorts.write(ports, to: file)
     }
 }

@@ -25,6 +25,9 @@ package struct LocalPeer: Sendable, Hashable {
 package struct LocalServer: Sendable {
     private let socket: AcceptingSocket
     private let label: String
+    private let reopen: @Sendable () -> AcceptingSocket?
+    /// How often it is asked.
+    private static let look = Duration.seconds(1)
     /// Bytes of a line that is taken.
     private let longest: Int
     private let patience: Patience
@@ -37,10 +40,13 @@ package struct LocalServer: Sendable {
     ///   - waiting: how many threads may wait for the next line of a caller that has just said one. To wake a thread that waits
     ///     takes less than to have another one find it, for callers who ask one thing after the other.
     ///   - firstLine: how long a caller has for its first line. Programs say it at once; who says nothing gives its place up.
+    ///   - reopen: asked each second, and may block for a moment: a socket in place of the one before, whose file was removed; nil
+    ///     where that is still to be found.
     package init(
         socket: AcceptingSocket, label: String, longest: Int, waiting: Int = 0,
-        firstLine: Duration = .seconds(10)
+        firstLine: Duration = .seconds(10), reopen: @escaping @Sendable () -> AcceptingSocket? = { nil }
     ) {
+        self.reopen = reopen
         self.socket = socket
         self.label = label
         self.longest = longest
@@ -59,18 +65,34 @@ package struct LocalServer: Sendable {
         serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
         failed: @escaping @Sendable (LocalPeer, any Error) -> Void
     ) async {
-        let acceptance = socket.accept(
+        await withDiscardingTaskGroup { group in
+            let accepting = Task { await acceptAll() }
+            for await descriptor in arrivals {
+                group.addTask { await converse(LocalConnection(descriptor), serve, failed) }
+            }
+            accepting.cancel()
+            await accepting.value
+        }
+    }
+
+    /// Until the task is cancelled.
+    private func acceptAll() async {
+        var acceptance = accept(on: socket)
+        while (try? await Task.sleep(for: Self.look)) != nil {
+            guard let other = reopen() else { continue }
+            acceptance.stop()
+            acceptance = accept(on: other)
+        }
+        acceptance.stop()
+    }
+
+    private func accept(on socket: AcceptingSocket) -> Acceptance {
+        socket.accept(
             label: label,
             take: { [continuation] descriptor, _ in
                 if case .enqueued = continuation.yield(descriptor) { return }
                 close(descriptor)
             }, turnAway: { descriptor, _ in close(descriptor) })
-        await withDiscardingTaskGroup { group in
-            for await descriptor in arrivals {
-                group.addTask { await converse(LocalConnection(descriptor), serve, failed) }
-            }
-            acceptance.stop()
-        }
     }
 
     private func converse(

@@ -9,11 +9,19 @@ import JSON
 import Ledger
 import Logging
 import Metering
+import SFTPSession
 import Settings
 
 extension SSHDFiles {
+    /// Files that the installed sshd takes.
+    struct Checked: Sendable {
+        var files: SSHDFiles
+        /// What sshd lacks all the same; nil: nothing.
+        var lack: String?
+    }
+
     /// Prepares the directory and finds a configuration that the installed sshd takes.
-    static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> SSHDFiles {
+    static func checked(_ configuration: SFTPReceiver.Configuration) async throws(SSHDError) -> Checked {
         let tools = configuration.tools
         guard tools.sshd != nil else { throw missing }
         guard let session = tools.session else { throw SSHDTools.missingSession }
@@ -26,7 +34,7 @@ extension SSHDFiles {
 
     private static func taken(
         _ configuration: SFTPReceiver.Configuration, _ session: String
-    ) async throws(SSHDError) -> SSHDFiles {
+    ) async throws(SSHDError) -> Checked {
         for key in configuration.settings.hostKeys where access(key, R_OK) != 0 {
             throw SSHDError(
                 .hostKey,
@@ -36,23 +44,23 @@ extension SSHDFiles {
         let plain = SSHDFiles(configuration, session: session)
         try plain.prepare()
         guard SSHDConfiguration.mayTakeOptionalKeyExchange(await configuration.tools.version()) else {
-            try await plain.writeAndCheck()
-            return plain
+            let lack = try await plain.writeAndCheck()
+            return Checked(files: plain, lack: lack)
         }
         var newest = plain
         newest.configuration.newKeyExchange = SSHDConfiguration.optionalKeyExchange
         do throws(SSHDError) {
-            try await newest.writeAndCheck()
-            return newest
+            let lack = try await newest.writeAndCheck()
+            return Checked(files: newest, lack: lack)
         } catch {
             guard error.code == .refused else { throw error }
-            try await plain.writeAndCheck()
-            return plain
+            let lack = try await plain.writeAndCheck()
+            return Checked(files: plain, lack: lack)
         }
     }
 
-    private init(_ configuration: SFTPReceiver.Configuration, session: String) {
-        let directory = "\(configuration.state)/sshd"
+    fileprivate init(_ configuration: SFTPReceiver.Configuration, session: String) {
+        let directory = configuration.directory
         let settings = configuration.settings
         self.init(
             tools: configuration.tools,
@@ -67,14 +75,35 @@ extension SSHDFiles {
     }
 
     /// With no accounts; they follow once the files are known to be good.
-    private func writeAndCheck() async throws(SSHDError) {
+    private func writeAndCheck() async throws(SSHDError) -> String? {
         do {
             try write(AccountSnapshot())
         } catch {
             throw SSHDError(.failed, "\(error)")
         }
-        try await check()
+        return try await check()
     }
+}
+
+extension SFTPReceiver.Configuration {
+    /// Of sshd's files.
+    fileprivate var directory: String { Self.directory(in: state) }
+    private static func directory(in state: String) -> String { "\(state)/sshd" }
+
+    /// Whether sshd's files can lie in a state directory, by its path.
+    package static func check(state: String) throws(SSHDError) {
+        try SSHDFiles.check(directory: Self.directory(in: state))
+    }
+
+    /// The same, and whether sshd can be given the paths of host keys and of the session.
+    package func checkPaths() throws(SSHDError) { try files.checkPaths() }
+
+    /// Has sshd look at what a start would have it read, and writes nothing of the gate's.
+    /// - Returns: what it lacks although it takes that; nil: nothing.
+    package func rehearse() async throws(SSHDError) -> String? { try await files.rehearse() }
+
+    /// As of a start. sshd does not look whether the session is there.
+    private var files: SSHDFiles { SSHDFiles(self, session: tools.session ?? "/\(SessionProgram.name)") }
 }
 
 extension SFTPReceiver {

@@ -75,18 +75,21 @@ package final class SFTPReceiver: Service {
         let settings = configuration.settings
         let resolver = try AddressResolver(
             mode: settings.address.mode, trustedProxies: settings.address.trustedProxies)
-        let files = try await SSHDFiles.checked(configuration)
+        let checked = try await SSHDFiles.checked(configuration)
+        let files = checked.files
         warnWithoutWrapper(files, intake, logger)
+        let sshd = SSHDWatch(KeptFiles(files), health: intake.health, logger: logger)
+        if let lack = checked.lack { sshd.failed(lack) }
         let book = AccountCache(
             store: AccountStore(directory: configuration.accounts),
-            handOver: { try files.write($0) },
+            handOver: { try sshd.kept.write($0) },
             report: { report($0, intake, logger) })
         _ = book.current()
         let table = ConnectionTable(
             maximum: settings.maxConnections, maximumPerSource: settings.maxConnectionsPerSource)
         let handler = ConnectionHandler(
             intake: intake, resolver: resolver, table: table, book: book, process: SSHDProcess(files: files),
-            loginGrace: settings.loginGrace, logger: logger)
+            sshd: sshd, loginGrace: settings.loginGrace, logger: logger)
         let sessionHandler = SessionIPCHandler(
             intake: intake, table: table, book: book,
             terms: SessionTerms(
@@ -96,9 +99,8 @@ package final class SFTPReceiver: Service {
         addMetrics(intake.metrics, table, sessionHandler.sessions)
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
         let links = SessionIPCServer(
-            socket: try AcceptingSocket.unix(files.configuration.socket), handler: sessionHandler,
-            executor: executor, waiting: threads / 2,
-            logger: logger)
+            socket: try AcceptingSocket.unix(files.configuration.socket), path: files.configuration.socket,
+            handler: sessionHandler, executor: executor, waiting: threads / 2, logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         let port = listener.port ?? listen.port
@@ -146,6 +148,10 @@ package final class SFTPReceiver: Service {
                 return .patience
             }
             group.addTask {
+                await self.watchSSHD()
+                return .patience
+            }
+            group.addTask {
                 for await _ in stopped {}
                 await self.endConnections()
                 return .patience
@@ -181,6 +187,16 @@ package final class SFTPReceiver: Service {
     }
 
     private static let accountsEvery = Duration.seconds(1)
+
+    /// Apart from the accounts: a sshd that hangs holds up nothing else.
+    private func watchSSHD() async {
+        while !Task.isCancelled, !isStopping.load(ordering: .acquiring) {
+            await handler.sshd.checkAgain()
+            try? await Task.sleep(for: Self.sshdEvery)
+        }
+    }
+
+    private static let sshdEvery = Duration.seconds(1)
 
     private func serve(_ arrivals: AsyncStream<IncomingConnection>) async {
         await withDiscardingTaskGroup { group in

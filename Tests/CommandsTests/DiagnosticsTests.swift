@@ -212,6 +212,17 @@ import Testing
         #expect(found.first?.fix?.hasPrefix("put the directory itself back in its place") == true)
     }
 
+    @Test func aReceiptThatACrashLeftHalfWrittenIsTakenForNoAccount() throws {
+        let gate = try TestGate.plain()
+        let settings = try SettingsLoader.load(file: gate.config)
+        _ = try StagingArea(path: settings.staging.path)
+        try gate.write("state/staging/incoming/sftp/\(DropID.make(milliseconds: 1)).new", "{")
+        #expect(StagingLinkCheck.findings(settings).isEmpty)
+        #expect(StagingLinkCheck.ofAccounts(settings.staging.path).isEmpty)
+        try gate.write("state/staging/incoming/sftp/acme", "")
+        #expect(StagingLinkCheck.findings(settings).map(\.start) == [.goesOn])
+    }
+
     @Test(arguments: ["incoming", "quarantine", "receipts"])
     func whatFollowsFromALinkIsLeftOutBesideWhatIsSaidOfTheLink(name: String) async throws {
         let gate = try TestGate.plain()

@@ -94,6 +94,37 @@ import Testing
         }
     }
 
+    @Test func aSocketWhoseFileIsRemovedIsOpenedAnew() async throws {
+        let path = path
+        let server = LocalServer(
+            socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16
+        ) {
+            guard Presence.isGone(path) else { return nil }
+            return try? AcceptingSocket.unix(path)
+        }
+        let executor = BlockingExecutor(label: "server", width: 4)
+        let serving = Task(executorPreference: executor) {
+            await server.run(serve: Self.echo) { _, _ in }
+        }
+        defer { serving.cancel() }
+        try await clients.run {
+            let before = try connect()
+            unlink(path)
+            var found: LineConnection?
+            while found == nil {
+                found = try? connect()
+                sched_yield()
+            }
+            // Who was there before is served on.
+            for caller in [before, found].compactMap(\.self) {
+                try caller.send([0x61, 0x0A])
+                #expect(try caller.receive() == [0x61])
+            }
+        }
+        server.stop()
+        await serving.value
+    }
+
     @Test func linesOfSeveralTasksDoNotMix() async throws {
         let (lines, length) = (40, 30_000)
         try await withServer { conversation in

@@ -81,6 +81,15 @@ import Testing
         #expect(attempt.entries == ["l/s"])
     }
 
+    @Test("What the gate's own sshd could not do is not told of its caller, whatever that did")
+    func ofTheGate() throws {
+        for events in [[], [Self.left], [.unknownAccount("nobody")]] as [[SSHDLogEvent]] {
+            let attempt = try failure(events) { $0.fail("sshd is broken", reason: .sshdFailed) }
+            #expect(attempt.reason == .sshdFailed)
+            #expect(attempt.detail["message"] == .string("sshd is broken"))
+        }
+    }
+
     private static func asked(_ methods: String...) -> [SSHDLogEvent] {
         methods.map { .asked(account: "acme", method: $0) }
     }

@@ -142,7 +142,26 @@ import Testing
             .negotiationFailed("no matching cipher found. Their offer: x")
         ),
         ("Postponed publickey for alice from 127.0.0.1 port 50984 ssh2 [preauth]", .other),
-        ("Connection from 127.0.0.1 port 46172 on 127.0.0.1 port 2299 rdomain \"\"", .other),
+        ("Connection from 127.0.0.1 port 46172 on 127.0.0.1 port 2299 rdomain \"\"\r\n", .began),
+        ("Connection from UNKNOWN port 65535 on 127.0.0.1 port 65535", .began),
+        (
+            "ERROR: ld.so: object '/l/libnss_wrapper.so' from LD_PRELOAD cannot be preloaded (file too short): ignored.\n",
+            .unable(
+                "ERROR: ld.so: object '/l/libnss_wrapper.so' from LD_PRELOAD cannot be preloaded (file too short): ignored."
+            )
+        ),
+        (
+            "NWRAP_ERROR[<unknown> (4159)] - nwrap_files_cache_reload: Unable to open '/s/passwd' readonly -1:No such file",
+            .unable(
+                "NWRAP_ERROR[<unknown> (4159)] - nwrap_files_cache_reload: Unable to open '/s/passwd' readonly -1:No such file"
+            )
+        ),
+        ("NWRAP_ERROR[<unknown> (4159)] - something else", .other),
+        (
+            "fatal: fork of unprivileged child failed\r\n", .unable("fork of unprivileged child failed")
+        ),
+        ("sshd: no hostkeys available -- exiting.", .unable("sshd: no hostkeys available -- exiting.")),
+        ("Unable to load host key: /k/ssh_host_rsa_key", .other),
         ("User child is on pid 77", .other),
         ("", .other),
     ]

@@ -43,7 +43,9 @@ import Testing
             book: AccountCache(
                 store: AccountStore(directory: directory.file("accounts")), handOver: { _ in },
                 report: { _ in }),
-            process: SSHDProcess(files: files), loginGrace: .seconds(1), logger: logger)
+            process: SSHDProcess(files: files),
+            sshd: SSHDWatch(KeptFiles(files), health: intake.health, logger: logger), loginGrace: .seconds(1),
+            logger: logger)
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         handler.turnAway(ConnectedSocket(descriptor, peer: Endpoint(ip: try IPAddress(peer))))
         await intake.close()

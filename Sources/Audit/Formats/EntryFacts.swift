@@ -71,7 +71,7 @@ enum EntrySeverity: Int64 {
 
     init(_ facts: EntryFacts) {
         switch (facts.verdict, facts.reason) {
-        case (_, .ledgerFailed), (_, .stagingFull): self = .error
+        case (_, .ledgerFailed), (_, .stagingFull), (_, .sshdFailed): self = .error
         case (.rejected, _) where facts.kind == .service || facts.kind == .policy: self = .error
         case _ where facts.kind == .service && facts.at("detail.error") != nil: self = .error
         case (.accepted, _): self = .info

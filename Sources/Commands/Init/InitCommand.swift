@@ -42,6 +42,10 @@ struct InitCommand: AsyncParsableCommand {
 
     func validate() throws {
         if directory != nil, gate.config != nil { throw ValidationError("give DIR or --config, not both") }
+        // As of a shell's variable that is not set: it would be the working directory.
+        if directory?.isEmpty == true {
+            throw ValidationError("DIR is empty; name a directory, . for this one")
+        }
     }
 
     func run() async throws {

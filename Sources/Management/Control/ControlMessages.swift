@@ -5,6 +5,7 @@ package import Audit
 import Files
 package import Intake
 package import JSON
+import Reachability
 import TLS
 
 package enum Control {
@@ -102,6 +103,8 @@ package struct GateState: Codable, Sendable, Hashable {
     package var forwarders: [ForwarderState]?
     /// Whether its program's file is no longer the one that it was started from.
     package var isProgramReplaced: Bool?
+    /// How many files it may have open.
+    package var openFiles: Int?
 
     package init(problems: [String: String], openSSL: String, replacedFiles: [String]) {
         self.problems = problems
@@ -120,6 +123,7 @@ package struct GateState: Codable, Sendable, Hashable {
         standing = intake.health.standing
         self.forwarders = forwarders
         isProgramReplaced = Self.isOwnProgramReplaced
+        openFiles = FileAllowance.limits?.soft
     }
 
     /// The kernel says so of a file that was replaced by a rename or removed (proc_pid_exe(5)).

@@ -43,17 +43,38 @@ package struct ControlServer: Service {
 
     package func run() async throws {
         let socket: AcceptingSocket
-        do throws(ListenError) {
-            socket = try AcceptingSocket.unix(path)
-        } catch {
+        do throws(ListenError) { socket = try opened() } catch {
             throw ManagementError(.internalError, "control socket: \(error)", cause: error)
         }
         defer { unlink(path) }
-        do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
-        let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
+        let server = LocalServer(
+            socket: socket, label: "dropgate.control", longest: Control.longestLine
+        ) { reopened() }
         onOpen()
         await withTaskExecutorPreference(executor) {
             await cancelWhenGracefulShutdown { await serve(server) }
+        }
+    }
+
+    private func opened() throws(ListenError) -> AcceptingSocket {
+        let socket = try AcceptingSocket.unix(path)
+        do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
+        return socket
+    }
+
+    /// Without it every command would say that a gate starts or ends, for as long as this one runs.
+    private func reopened() -> AcceptingSocket? {
+        guard Presence.isGone(path) else { return nil }
+        do {
+            let directory = Paths.directory(of: path)
+            try GateDirectories.make(directory)
+            try readers?.admit(directory: directory, to: .pass)
+            let socket = try opened()
+            logger.warning("the control socket \(path) was removed, and is made anew")
+            return socket
+        } catch {
+            logger.debug("the control socket \(path) was removed, and cannot be made anew: \(error)")
+            return nil
         }
     }
 

@@ -46,7 +46,8 @@ package enum GatePresence: Sendable {
         ManagementError(
             .unavailable, "\(unknown): nobody listens on its control socket, and \(error.message)",
             fix:
-                "a gate starts or ends now, and its log says so, or a command writes the ledger: ask again in a moment",
+                "a gate starts or ends now, and its log says so, or a command writes the ledger: ask again in a moment; if this "
+                + "stays, restart the gate",
             retryAfter: 5, cause: error)
     }
 }

@@ -54,11 +54,16 @@ package enum Diagnostics {
         },
         Check("filesystem", [.doctor, .check, .console]) { GateCheck($0).staging() },
         Check("filesystem", everywhere) { StagingLinkCheck.findings($0.settings) },
-        Check("machine") { MachineCheck($0.settings).findings() },
+        Check("filesystem", everywhere) { PathCheck.findings($0.settings) },
+        Check("machine") { MachineCheck($0.settings, openFiles: $0.state?.openFiles).findings() },
+        // A rehearsal has the limit of whoever makes it, and not that of the service.
+        Check("machine", [.start]) { [MachineCheck($0.settings).files] },
         Check("machine", everywhere) { MachineCheck($0.settings).boot(BootID.current) },
         Check("openssh") { await GateCheck($0).openSSH() },
         // The gate says by itself that libnss-wrapper is missing.
         Check("openssh", starts) { await GateCheck($0).neededOpenSSH() },
+        // A start does so itself, with the files that it makes.
+        Check("openssh", [.check]) { await GateCheck($0).rehearsedOpenSSH() },
         Check("ledger") { LedgerCheck.findings($0) },
         // A ledger of an older format is brought up to date by the start.
         Check("ledger", [.start]) { LedgerCheck.findings($0).filter { $0.start == .isRefused } },
@@ -79,6 +84,9 @@ package enum Diagnostics {
         Check("openssl") { OpenSSLCheck(running: $0.state).findings() },
         Check("console", everywhere) { ConsoleCheck.findings($0.settings.console) },
         Check("webhook", everywhere) { WebhookSecretCheck.findings($0.settings.webhook) },
+        Check("settings", everywhere) { facts in
+            facts.settings.doubts.map { Finding("settings", .warn, "\($0)") }
+        },
         Check("listeners", [.doctor]) { RunningCheck.listenerFindings($0) },
         Check("forwarding") { ForwardingCheck.findings($0.state) },
         Check("sources") { SourceCheck.lists($0) },

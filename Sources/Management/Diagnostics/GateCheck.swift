@@ -152,12 +152,14 @@ struct GateCheck {
         async let version = tools.version()
         async let session = session(tools)
         async let wrapper = tools.wrapperVersion()
+        async let rehearsed = rehearsedOpenSSH()
         var findings: [Finding] = []
         if let sshd = tools.sshd {
-            findings.append(Finding("openssh", .ok, "\(sshd) is \(await version ?? "of an unknown version")"))
+            findings.append(Self.version(await version, of: sshd))
         } else {
             findings.append(Self.noSSHD)
         }
+        findings += await rehearsed
         findings.append(await session)
         if let library = tools.nssWrapper {
             findings.append(Finding("openssh", .ok, "libnss-wrapper is \(await wrapper ?? library)"))
@@ -169,6 +171,27 @@ struct GateCheck {
                     fix: Self.install))
         }
         return findings
+    }
+
+    private static func version(_ version: String?, of sshd: String) -> Finding {
+        guard let version else {
+            return Finding(
+                "openssh", .warn, "\(sshd) does not say which version it is: it may not be OpenSSH's",
+                fix: "`\(sshd) -V` shows what it is; apt-get install --reinstall openssh-server")
+        }
+        return Finding("openssh", .ok, "\(sshd) is \(version)")
+    }
+
+    /// Whether sshd takes the configuration that a start makes for it.
+    func rehearsedOpenSSH() async -> [Finding] {
+        guard let sftp = SFTPReceiver.Configuration(settings), sftp.tools.sshd != nil else { return [] }
+        do throws(SSHDError) {
+            // One that cannot be made has a check of its own.
+            guard (try? sftp.checkPaths()) != nil, let lack = try await sftp.rehearse() else { return [] }
+            return [Finding("openssh", .fail, "no login by SFTP is possible: \(lack)", fix: Self.reinstall)]
+        } catch {
+            return [.fatal("openssh", "\(error)", fix: Finding.mend)]
+        }
     }
 
     /// What a start needs. It does not ask for versions: to ask dpkg takes longer than all else.
@@ -187,6 +210,7 @@ struct GateCheck {
         }
     }
 
+    private static let reinstall = "apt-get install --reinstall openssh-server libnss-wrapper"
     private static let install = "apt-get install openssh-server libnss-wrapper"
     private static let noSSHD = Finding.fatal("openssh", "sshd is not installed: no SFTP", fix: install)
 

@@ -50,6 +50,7 @@ package struct GateSetup {
     ) async throws -> (log: SetupLog, sheet: GateSheet) {
         var log = log
         let settings = try SettingsLoader.load(file: file, namedFiles: .mayBeMissing)
+        try PathCheck.check(settings)
         try await GateSetup(settings, options).make(&log)
         return (
             log,

@@ -11,6 +11,7 @@ enum GateTemplate {
             log.kept(file)
             return file
         }
+        try PathCheck.check(newState: directory + "/state")
         try log.directory(directory)
         try FileReplacement.write(Array(settings.utf8), to: file)
         log.made(file)

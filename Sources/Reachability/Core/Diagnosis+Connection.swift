@@ -103,7 +103,7 @@ extension Diagnosis {
                 + "does a gate to a source that is not on its list (`unlisted: close`), or one that wants a "
                 + "PROXY header",
             next: "ask the gate which source it saw: `dropgate attempts --since 10m --verdict rejected`, "
-                + "then `dropgate source explain \(from)` (or what a NAT makes of it); list it, or call from a listed address with --source"
+                + "then `dropgate source explain \(from)` (or what a NAT makes of it); list it, or call from a listed address with --source; if it is listed, `dropgate doctor` on the gate says what is wrong"
         )
     }
 

@@ -6,12 +6,15 @@ package import Settings
 
 package struct MachineCheck {
     private static let area = "machine"
-    /// Descriptors beside those of connections: ledger, staging, sockets, logs.
-    private static let own = 256
 
     private let settings: GateSettings
+    private let openFiles: Int?
 
-    package init(_ settings: GateSettings) { self.settings = settings }
+    /// - Parameter openFiles: that the running gate may have; nil where that is not known.
+    package init(_ settings: GateSettings, openFiles: Int? = nil) {
+        self.settings = settings
+        self.openFiles = openFiles
+    }
 
     package func findings() -> [Finding] { [clock, files, user] }
 
@@ -42,20 +45,16 @@ package struct MachineCheck {
         }
     }
 
-    /// The soft limit is raised to the hard one at start.
-    private var files: Finding {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+    /// Of the running gate, or of this process, whose soft limit a start raises to the hard one.
+    package var files: Finding {
+        guard let has = openFiles ?? FileAllowance.limits?.hard else {
             return Finding(
                 Self.area, .warn, "the limit of open files cannot be read", fix: "see `ulimit -Hn`")
         }
-        // A connection of SFTP is a socket, sshd's log and its session's link.
-        let console = settings.console == nil ? 0 : ConsoleSettings.mostConnections
-        let needed =
-            Self.own + console + (settings.webhook?.maxConnections ?? 0)
-            + 4 * (settings.sftp?.maxConnections ?? 0)
-        let has = limit.rlim_max == rlim_t.max ? Int.max : Int(clamping: limit.rlim_max)
-        let text = "\(has == .max ? "any number of" : "\(has)") open files may be had, \(needed) are needed"
+        let needed = FileAllowance.needed(settings)
+        let whose = openFiles == nil ? "" : " by the running gate"
+        let text =
+            "\(has == .max ? "any number of" : "\(has)") open files may be had\(whose), \(needed) are needed"
         return has >= needed
             ? Finding(Self.area, .ok, text)
             : Finding(

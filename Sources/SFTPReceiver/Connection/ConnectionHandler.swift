@@ -23,6 +23,7 @@ struct ConnectionHandler: Sendable {
     let table: ConnectionTable
     let book: AccountCache
     let process: SSHDProcess
+    let sshd: SSHDWatch
     let loginGrace: Duration
     let logger: Logger
     let proxies = ProxyHeaderReader()
@@ -152,21 +153,21 @@ struct ConnectionHandler: Sendable {
         await log.slow(pace)
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
+        sshd.restoreFiles()
         let began = ContinuousClock.now
         var status: Int32?
-        if !connection.socket.wasHungUp {
+        if !connection.socket.wasHungUp, connection.socket.makeBlocking(),
+            let descriptor = connection.socket.open
+        {
             do {
-                guard connection.socket.makeBlocking(), let descriptor = connection.socket.open else {
-                    throw ListenError("the connection is gone")
-                }
                 status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
                     process, messages in
                     await connection.started(process)
                     for await message in messages { await follow(message, connection, log, accounts) }
                 }
-                intake.health.clear(problem: Self.sshdProblem)
+                await judge(connection, log, status)
             } catch {
-                await failed(connection, log, error)
+                await failed(log, error)
             }
         }
         if await connection.hasLogin { noteSession() }
@@ -202,8 +203,20 @@ struct ConnectionHandler: Sendable {
         return Pace(hold: hold, takesPasswords: brake.pace(connection.source.ip).takesPasswords)
     }
 
-    private static let sshdProblem = "sftp.sshd"
     private static let sessionProblem = "sftp.session"
+
+    /// Whether sshd did its work, whatever its caller did.
+    private func judge(_ connection: SFTPConnection, _ log: LoginLog, _ status: Int32?) async {
+        let signs = await log.signs
+        if signs.showItWorks { return sshd.works() }
+        // The gate ended it.
+        guard !Task.isCancelled, !connection.socket.wasHungUp else { return }
+        let isReset = connection.socket.open.map(SystemCall.hasEnded) ?? true
+        let program = process.files.tools.sshd ?? "sshd"
+        guard let failure = signs.failure(of: program, status: status, isReset: isReset) else { return }
+        sshd.failed(failure)
+        await log.fail(failure, reason: .sshdFailed)
+    }
 
     /// A session that went away under a running gate fails at every login, and sshd alone would know.
     private func noteSession() {
@@ -219,21 +232,21 @@ struct ConnectionHandler: Sendable {
         }
     }
 
-    private func failed(_ connection: SFTPConnection, _ log: LoginLog, _ error: any Error) async {
+    private func failed(_ log: LoginLog, _ error: any Error) async {
         guard !(error is CancellationError), !Task.isCancelled else { return }
-        let why = (error as? SSHDError)?.description ?? SSHDTools.words(error)
-        if intake.health.set(
-            problem: Self.sshdProblem, message: "nobody can log in, sshd cannot be started: \(why)")
-        {
-            logger.error("sshd cannot be started: \(why)")
-        }
-        await log.fail("sshd could not be started")
+        let why =
+            (error as? SSHDError)?.description ?? (error as? ListenError)?.description
+            ?? SSHDTools.words(error)
+        let failure = "sshd cannot be started: \(why)"
+        sshd.failed(failure)
+        await log.fail(failure, reason: .sshdFailed)
     }
 
     private func follow(
         _ message: String, _ connection: SFTPConnection, _ log: LoginLog, _ accounts: AccountSnapshot
     ) async {
         let event = SSHDLogParser.parse(message)
+        await log.noteSigns(event, message)
         if logger.logLevel <= .debug {
             let text = await log.printable(message, event, accounts)
             logger.debug("sshd: \(text)")

@@ -4,12 +4,16 @@ import Admission
 
 actor LoginLog {
     private(set) var record = LoginRecord()
+    /// What sshd showed of itself.
+    private(set) var signs = SSHDSigns()
     private var isWritten = false
     /// Cut off for wrong passwords: whatever sshd still says, nobody logs in here.
     private(set) var isLimited = false
     private var namesOnlyAccounts = true
 
     func note(_ event: SSHDLogEvent) { record.note(event) }
+
+    func noteSigns(_ event: SSHDLogEvent, _ message: String) { signs.note(event, message) }
 
     /// The connection was made to wait, or may show no password.
     func slow(_ pace: Pace) { record.slow(pace) }
@@ -30,7 +34,7 @@ actor LoginLog {
     }
 
     /// The gate itself could not go on.
-    func fail(_ why: String, reason: Reason = .handshakeFailed) { record.fail(why, reason: reason) }
+    func fail(_ why: String, reason: Reason) { record.fail(why, reason: reason) }
 
     /// The record, when no outcome was written: the connection needs an entry yet.
     var withoutOutcome: LoginRecord? { isWritten ? nil : record }

@@ -51,7 +51,7 @@ struct LoginRecord: Sendable {
             message = message ?? text
         case .timedOut:
             ending = .timeout
-        case .accepted, .asked, .keyFound, .tooManyTries, .tooManySessions, .other:
+        case .began, .unable, .accepted, .asked, .keyFound, .tooManyTries, .tooManySessions, .other:
             break
         }
     }
@@ -107,7 +107,7 @@ struct LoginRecord: Sendable {
         let reason = reason(end, accounts)
         attempt.verdict = .rejected
         attempt.reason = reason
-        let isOfTheGate = [.stopped, .ledgerFailed].contains(reason)
+        let isOfTheGate = [.stopped, .ledgerFailed, .sshdFailed].contains(reason)
         if !decision.isAdmitted, !isOfTheGate, reason != decision.reason {
             // Whoever is not let in is told from a listed caller that fails.
             attempt.reason = decision.reason

@@ -32,14 +32,7 @@ struct SSHDFiles: Sendable {
 
     /// Makes the directories. Everything in them is the service's alone.
     func prepare() throws(SSHDError) {
-        for path in [directory, configuration.socket, configuration.session, configuration.keys]
-            + configuration.hostKeys
-        where !SSHDConfiguration.isWritable(path: path) {
-            throw SSHDError(
-                .badPath,
-                "the path \(path) has a quote, a backslash or a control character, which sshd's configuration "
-                    + "cannot hold; use another directory")
-        }
+        try checkPaths()
         do throws(StagingError) {
             let folder = try Directory(path: directory, create: true)
             guard fchmod(folder.descriptor, 0o700) == 0 else {
@@ -49,19 +42,44 @@ struct SSHDFiles: Sendable {
         } catch {
             throw SSHDError(.failed, error.description)
         }
-        if configuration.isRoot, mkdir("/run/sshd", 0o755) != 0, errno != EEXIST {
-            throw SSHDError(
-                .failed,
-                "cannot make /run/sshd, which sshd needs when it runs as root: \(SystemError.last)"
-            )
-        }
+        try makeSeparationDirectory()
+    }
+
+    private func makeSeparationDirectory() throws(SSHDError) {
+        guard configuration.isRoot, mkdir("/run/sshd", 0o755) != 0, errno != EEXIST else { return }
+        throw SSHDError(
+            .failed, "cannot make /run/sshd, which sshd needs when it runs as root: \(SystemError.last)")
+    }
+
+    /// Whether sshd can be given the paths of all that it is to use.
+    func checkPaths() throws(SSHDError) {
+        try Self.check(directory: directory)
+        let others = [configuration.socket, configuration.session, configuration.keys]
+        for path in others + configuration.hostKeys { try Self.check(path) }
+    }
+
+    /// Of sshd's files: it is named in passwd(5), too, where a colon ends a field.
+    static func check(directory: String) throws(SSHDError) {
+        try check(directory)
+        guard directory.contains(":") else { return }
+        throw SSHDError(
+            .badPath,
+            "the path \(directory) has a colon, which sshd's list of users cannot hold; use another directory"
+        )
+    }
+
+    private static func check(_ path: String) throws(SSHDError) {
+        guard !SSHDConfiguration.isWritable(path: path) else { return }
+        throw SSHDError(
+            .badPath,
+            "the path \(path) has a quote, a backslash or a control character, which sshd's configuration "
+                + "cannot hold; use another directory")
     }
 
     /// Writes everything that depends on the accounts. Keys come first, so that no name is known before its
     /// keys are, and names that are gone lose theirs last.
     func write(_ accounts: AccountSnapshot) throws(StagingError) {
-        // A disabled account is known too: who shows its credential is told that it is disabled.
-        let known = accounts.sorted.filter { tools.nssWrapper != nil || $0.name == ownUser }
+        let known = known(accounts)
         let folder = try Directory(path: directory)
         let keys = try folder.subdirectory("keys")
         for account in known {
@@ -77,6 +95,18 @@ struct SSHDFiles: Sendable {
         try write(configuration.text, as: "sshd_config", in: folder)
         let names = Set(known.map(\.name))
         for name in try keys.names() where !names.contains(name) { try keys.remove(name) }
+    }
+
+    /// A disabled account is known too: who shows its credential is told that it is disabled.
+    private func known(_ accounts: AccountSnapshot) -> [Account] {
+        accounts.sorted.filter { tools.nssWrapper != nil || $0.name == ownUser }
+    }
+
+    /// Whether what was written is still there, but for the keys of single accounts: there may be thousands, and each caller waits.
+    var areThere: Bool {
+        ["sshd_config", "passwd", "group", "shadow", "home", "keys"].allSatisfy {
+            !Presence.isGone("\(directory)/\($0)")
+        }
     }
 
     /// Whole, and not durable: a start writes all files anew before it starts an sshd.
@@ -104,14 +134,36 @@ struct SSHDFiles: Sendable {
     }
 
     /// Has sshd read the configuration, keys included, without serving.
-    func check() async throws(SSHDError) {
+    /// - Returns: what it lacks although it takes the configuration; nil: nothing.
+    func check() async throws(SSHDError) -> String? {
+        try await check(["-f", configurationPath], environment, "its configuration (\(configurationPath))")
+    }
+
+    /// As `check`, before anything is written: sshd takes each line of the configuration as an option, too.
+    func rehearse() async throws(SSHDError) -> String? {
+        try makeSeparationDirectory()
+        let lines = configuration.text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        var environment = SSHDTools.plainEnvironment
+        environment["LD_PRELOAD"] = tools.nssWrapper
+        let options = lines.flatMap { ["-o", String($0)] }
+        return try await check(
+            ["-f", "/dev/null"] + options, environment, "the configuration that the gate makes for it")
+    }
+
+    private func check(
+        _ arguments: [String], _ environment: [Environment.Key: String], _ what: String
+    ) async throws(SSHDError) -> String? {
         guard let sshd = tools.sshd else { throw Self.missing }
-        let result = try await SSHDTools.run(
-            sshd, ["-t", "-f", configurationPath], environment: environment)
-        guard result.isSuccess else {
-            let why = result.errors.split(whereSeparator: \.isNewline).joined(separator: "; ")
-            throw SSHDError(.refused, "sshd does not take its configuration (\(configurationPath)): \(why)")
+        let answer = try await SSHDTools.run(sshd, ["-t"] + arguments, environment: environment)
+        let lines = answer.errors.split(whereSeparator: \.isNewline).map(String.init)
+        guard answer.isSuccess else {
+            let why =
+                lines.isEmpty
+                ? "it ended with \(answer.ending) and said nothing" : lines.joined(separator: "; ")
+            throw SSHDError(.refused, "sshd (\(sshd)) does not take \(what): \(why)")
         }
+        return lines.first { if case .unable = SSHDLogParser.parse($0) { true } else { false } }
+            .map { "\(sshd) cannot do its work: \($0)" }
     }
 
     static let missing = SSHDError(

@@ -5,6 +5,10 @@
 
 /// Something in sshd's log that bears on a login.
 enum SSHDLogEvent: Sendable, Hashable {
+    /// sshd has the connection. It says so of every one, also of one that is gone by then.
+    case began
+    /// sshd, or what it is started with, lacks what every login needs. The text says what.
+    case unable(String)
     case accepted(method: String, account: String, fingerprint: String?)
     case failed(method: String, account: String, isKnown: Bool, fingerprint: String?)
     /// The caller asks to be let in, by a method that sshd may not even offer. nil: the name is so long that
@@ -82,6 +86,22 @@ enum SSHDLogParser {
     }
 
     private static let rules: [Rule] = [
+        Rule("Connection from ") { _ in .began },
+        // The loader, of libnss-wrapper: sshd goes on with the system's users.
+        Rule("ERROR: ld.so: ") { whole, _ in
+            whole.contains(" from LD_PRELOAD ") ? .unable(String(whole)) : nil
+        },
+        // libnss-wrapper, of the files that it is to show.
+        Rule("NWRAP_ERROR") { whole, rest in
+            rest.contains(": Unable to open ") || rest.contains(": Error loading ")
+                ? .unable(String(whole)) : nil
+        },
+        Rule("sshd: no hostkeys available") { .unable($0) },
+        Rule("Missing privilege separation directory") { .unable($0) },
+        Rule("Privilege separation user ") { .unable($0) },
+        Rule("chroot(") { .unable($0) },
+        Rule("fork of unprivileged child failed") { .unable($0) },
+        Rule("do_exec_no_pty: fork: ") { .unable($0) },
         // "Accepted key TYPE SHA256:… found at PATH"
         Rule("Accepted key ") { _, rest in
             let word = rest.split(separator: " ", maxSplits: 2).dropFirst().first

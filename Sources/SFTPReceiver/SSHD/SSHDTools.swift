@@ -33,6 +33,8 @@ package struct SSHDTools: Sendable, Hashable {
     /// What a program that has ended said.
     struct Answer: Sendable {
         var isSuccess: Bool
+        /// How it ended: "exit status 1".
+        var ending: String
         var output: String
         var errors: String
     }
@@ -54,7 +56,8 @@ package struct SSHDTools: Sendable, Hashable {
                         environment: .custom(environment),
                         input: .none, output: .string(limit: 64 << 10), error: .string(limit: 64 << 10))
                     return Answer(
-                        isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput,
+                        isSuccess: result.terminationStatus.isSuccess,
+                        ending: Self.ending(result.terminationStatus), output: result.standardOutput,
                         errors: result.standardError)
                 }
                 group.addTask {
@@ -82,6 +85,13 @@ package struct SSHDTools: Sendable, Hashable {
             return "it does not start; see whether it is there, and whether this user may execute it"
         }
         return SystemError(code).description
+    }
+
+    private static func ending(_ status: TerminationStatus) -> String {
+        switch status {
+        case .exited(let code): "exit status \(code)"
+        case .signaled(let number): "signal \(number)"
+        }
     }
 
     static let plainEnvironment: [Environment.Key: String] = ["PATH": "/usr/local/bin:/usr/bin:/bin"]

@@ -1,6 +1,7 @@
 // The Unix socket where session processes ask: accepts them, reads their lines one after another, answers.
 // Anything that is not the agreed order of messages ends the session.
 import Blocking
+import Files
 import LocalServer
 import LocalSocket
 import Logging
@@ -14,13 +15,19 @@ struct SessionIPCServer: Sendable {
     let executor: BlockingExecutor
     let logger: Logger
 
-    /// - Parameter waiting: how many of the executor's threads may wait for a session's next question.
+    /// - Parameters:
+    ///   - path: of the socket, where it is to be made anew if somebody removes it.
+    ///   - waiting: how many of the executor's threads may wait for a session's next question.
     init(
-        socket: AcceptingSocket, handler: SessionIPCHandler, executor: BlockingExecutor, waiting: Int = 0,
-        logger: Logger
+        socket: AcceptingSocket, path: String? = nil, handler: SessionIPCHandler, executor: BlockingExecutor,
+        waiting: Int = 0, logger: Logger
     ) {
         server = LocalServer(
-            socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting)
+            socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting
+        ) {
+            guard let path, Presence.isGone(path) else { return nil }
+            return try? AcceptingSocket.unix(path)
+        }
         self.handler = handler
         self.executor = executor
         self.logger = logger
