@@ -69,7 +69,8 @@ enum LedgerCheck {
                 "ledger", "\(error.message); \(who) accepts nothing until the file that it has open is back",
                 fix:
                     "if the file was moved, move it back: the gate goes on at once; if it was removed, stop the gate and put the "
-                    + "whole ledger back from a backup, as .github/guides/operating.md says under \"Restore\"")
+                    + "whole ledger back from a backup, as .github/guides/operating.md says under \"Restore\""
+            )
         case .older:
             return Finding("ledger", .fail, error.message, fix: error.fix)
         default:
