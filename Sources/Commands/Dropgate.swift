@@ -46,6 +46,7 @@ package enum Program {
     /// Parses and runs one command line (without the program's name) and returns the exit status.
     package static func run(_ arguments: [String]) async -> Int32 {
         Output.prepare()
+        defer { Output.finishAside() }
         do {
             var command = try Dropgate.parseAsRoot(arguments)
             // Doctor says the same and looks at the rest.

@@ -13,6 +13,11 @@ struct GateOptions: ParsableArguments {
         completion: .file(extensions: ["yaml"]))
     var config: String?
 
+    func validate() throws {
+        // As of a shell's variable that is not set: it would be the working directory.
+        if config?.isEmpty == true { throw ValidationError("--config is empty; name the settings file") }
+    }
+
     static let places = ["Config/dropgate.yaml", "/etc/dropgate/dropgate.yaml"]
 
     /// The settings file, or nil when none is named and none is at the usual places.

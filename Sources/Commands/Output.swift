@@ -5,6 +5,7 @@ import Admission
 import Files
 import Foundation
 import JSON
+import Synchronization
 
 package enum Output {
     /// Takes what is printed in place of the process's own streams.
@@ -68,8 +69,17 @@ package enum Output {
 
     private static func aside(_ text: String) {
         if let capture { return capture.addError(text) }
+        if let log = log.withLock(\.self) { return log.write(text) }
         // There is nowhere left to say that it failed.
         try? SystemCall.write(Array(text.utf8), to: STDERR_FILENO)
+    }
+
+    private static let log = Mutex<LogStream?>(nil)
+
+    /// From now on what stands beside the answer goes where the gate's log goes, in its order, and waits for no reader.
+    static func join(_ stream: LogStream) {
+        guard capture == nil else { return }
+        log.withLock { $0 = stream }
     }
 
     // MARK: The streams of the process
@@ -91,6 +101,9 @@ package enum Output {
         guard copy >= 0, close(copy) != 0, errno != EBADF else { return }
         throw OutputError(.last, written: 0)
     }
+
+    /// Before the process ends: what is left of the log, but for what nobody reads.
+    static func finishAside() { log.withLock(\.self)?.finish(within: 2) }
 
     private static func answer(_ bytes: [UInt8]) throws {
         if let capture { return try capture.add(bytes) }

@@ -7,9 +7,13 @@ struct OutputFile {
     /// Absolute.
     let path: String
 
-    /// Throws `ManagementError(.refused)` for what the gate uses: to be made before anything is done or recorded.
+    /// Throws `ManagementError`, `.refused` for what the gate uses and `.invalid` for no name: to be made before anything is done or
+    /// recorded.
     /// - Parameter settings: of the gate; nil where there is none.
     init(_ path: String, _ option: String, of settings: GateSettings?) throws(ManagementError) {
+        guard !path.isEmpty else {
+            throw ManagementError(.invalid, "\(option) is empty", fix: "name a file")
+        }
         let path = Paths.absolute(path)
         self.path = path
         guard let settings, let objection = GateFiles(settings).objection(to: path) else { return }

@@ -1,4 +1,5 @@
 // Says in words, and to commands of this machine (`BoundPorts`), where the gate listens, once it does everywhere.
+import Blocking
 import Files
 import Foundation
 import Logging
@@ -11,6 +12,16 @@ struct Announcer: Service {
     /// Written when every listener is open, removed at the end, but by no gate that is killed.
     let file: String
     let announce: @Sendable (String) -> Void
+    /// A disk that hangs holds up nobody else.
+    private let executor = BlockingExecutor(label: "announcer", width: 1)
+
+    init(
+        listeners: [AnnouncedListener], file: String, announce: @escaping @Sendable (String) -> Void
+    ) {
+        self.listeners = listeners
+        self.file = file
+        self.announce = announce
+    }
 
     func run() async throws {
         unlink(file)
@@ -26,8 +37,10 @@ struct Announcer: Service {
         try BoundPorts.write(ports, to: file)
         ProgramCode.unmap()
         announce("ready")
-        await cancelWhenGracefulShutdown { [ports] in
-            while (try? await Task.sleep(for: Self.look)) != nil { writeAgain(ports) }
+        await withTaskExecutorPreference(executor) { [ports] in
+            await cancelWhenGracefulShutdown {
+                while (try? await Task.sleep(for: Self.look)) != nil { writeAgain(ports) }
+            }
         }
     }
 

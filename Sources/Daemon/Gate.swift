@@ -54,6 +54,7 @@ package struct Gate: Sendable {
         FileLimit.raise(logger)
         Allocator.returnLargeBlocks()
         try prepareDirectories()
+        try await refuseSecondGate()
         let keepers = try LedgerWitnesses(settings)
         let keys = LedgerKeys(settings)
         // Without one the ledger is not even opened.
@@ -100,6 +101,15 @@ package struct Gate: Sendable {
         }
     }
 
+    /// The ledger's lock keeps a second gate out, unless somebody has removed it: then that one would write the ledger before it finds
+    /// that its ports are taken, and end the first one. Throws `LedgerError(.locked)`.
+    private func refuseSecondGate() async throws {
+        guard case .yes = await GatePresence.look(settings) else { return }
+        throw LedgerError(
+            .locked, "another process writes this ledger: a gate answers at \(settings.controlSocket)",
+            fix: "use that gate, or stop it first")
+    }
+
     /// Without a service yet. Told to shut down, it takes none any more.
     private var serviceGroup: ServiceGroup {
         let none: [any Service] = []
@@ -122,7 +132,7 @@ package struct Gate: Sendable {
                 state: { GateState(intake, forwarders: forwarding.states) }, logger: logger,
                 readers: settings.readers),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
-            Retention(intake, ages: ages), checkpointer, clock, try ContactWatch(intake),
+            Retention(intake, ages: ages), checkpointer, clock, LedgerWatch(intake), try ContactWatch(intake),
             try Sealer(
                 intake, sealAfter: settings.ledger.sealAfter, retain: settings.ledger.retain, ages: ages),
         ]

@@ -11,11 +11,21 @@ package struct FileIdentity: Sendable, Hashable {
         inode = UInt64(status.st_ino)
     }
 
-    /// Of what a path names, links themselves. nil where there is nothing, or nobody may look.
-    package init?(path: String) {
+    /// Of what a path names, links themselves. nil where there is nothing. Throws where that cannot be looked at.
+    package static func of(_ path: String) throws(SystemError) -> FileIdentity? {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        self.init(status)
+        guard lstat(path, &status) == 0 else {
+            let error = SystemError.last
+            if [ENOENT, ENOTDIR].contains(error.code) { return nil }
+            throw error
+        }
+        return FileIdentity(status)
+    }
+
+    /// The same, and nil where nobody may look, too.
+    package init?(path: String) {
+        guard let found = try? Self.of(path) else { return nil }
+        self = found
     }
 
     /// Of what is open.

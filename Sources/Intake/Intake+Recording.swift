@@ -75,6 +75,11 @@ extension Intake {
         }
     }
 
+    /// Throws `LedgerError(.outrun)` once another process has written the ledger: this one may not write it any more.
+    package func requireNoOtherWriter() throws {
+        do { try store.requireInPlace() } catch let error as LedgerError where error.code != .outrun {}
+    }
+
     /// While the ledger could not be written last: whoever balances callers sends none, and nothing else may come to be written.
     private func tryLedger() {
         // Known before the next caller is refused for it.

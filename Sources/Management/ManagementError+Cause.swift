@@ -66,7 +66,7 @@ extension ManagementError {
         case .rolledBack, .forked, .missing: .notAsSigned
         // Another program, or another ledger, has to be put there.
         case .newer, .foreign: .configuration
-        case .locked, .busy: .unavailable
+        case .locked, .busy, .outrun: .unavailable
         // Who may read it is set right by a person, as of any file.
         case .denied: .configuration
         // A full disk, say.

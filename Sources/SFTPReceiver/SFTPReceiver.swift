@@ -5,6 +5,7 @@ import Admission
 import Blocking
 import Glibc
 package import Intake
+import LocalServer
 package import Logging
 import ServiceLifecycle
 package import Settings
@@ -98,9 +99,10 @@ package final class SFTPReceiver: Service {
             logger: logger)
         addMetrics(intake.metrics, table, sessionHandler.sessions)
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
+        let kept = KeptSocket(files.configuration.socket)
         let links = SessionIPCServer(
-            socket: try AcceptingSocket.unix(files.configuration.socket), path: files.configuration.socket,
-            handler: sessionHandler, executor: executor, waiting: threads / 2, logger: logger)
+            socket: try kept.open(), kept: kept, handler: sessionHandler, executor: executor,
+            waiting: threads / 2, logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         let port = listener.port ?? listen.port
@@ -191,6 +193,8 @@ package final class SFTPReceiver: Service {
     /// Apart from the accounts: a sshd that hangs holds up nothing else.
     private func watchSSHD() async {
         while !Task.isCancelled, !isStopping.load(ordering: .acquiring) {
+            // Before a caller comes: the session's socket follows within another second.
+            handler.sshd.restoreFiles()
             await handler.sshd.checkAgain()
             try? await Task.sleep(for: Self.sshdEvery)
         }

@@ -8,6 +8,8 @@ package struct GateFiles: Sendable {
 
     private enum Extent {
         case file
+        /// Others may keep files in it.
+        case sharedDirectory
         /// With all that is below it.
         case directory
         /// Files whose names a shell pattern has.
@@ -41,11 +43,14 @@ package struct GateFiles: Sendable {
     /// - Parameter uses: places of these are no objection.
     package func objection(to path: String, except uses: Set<Use> = []) -> String? {
         let target = Paths.resolved(path)
+        // Where that leads is not known before the directory in front of it is there.
+        if target.split(separator: "/").contains("..") { return "has .. behind what is not there" }
         let places = places.filter { !uses.contains($0.use) }
         for place in places {
             switch place.extent {
             case .file where target == place.path: return "is \(place.what)"
-            case .directory where target == place.path: return "is the directory of \(place.what)"
+            case .directory where target == place.path, .sharedDirectory where target == place.path:
+                return "is the directory of \(place.what)"
             case .directory where Paths.isBelow(target, place.path):
                 return "lies in the directory of \(place.what), \(place.path)"
             case .pattern where Paths.matches(target, pattern: place.path):
@@ -87,7 +92,7 @@ package struct GateFiles: Sendable {
             add(.settings, "a source list", Array(settings.sources))
             add(.settings, "a file of network rules", settings.rules)
             // As SQLite and `LedgerPaths` name them.
-            add(.ledger, "the ledger", ["", "-wal", "-shm", "-journal", ".lock"].map { ledger + $0 })
+            add(.ledger, "the ledger", ["", "-wal", "-shm", "-journal", ".lock", ".new"].map { ledger + $0 })
             add(
                 .ledger, "the mark of the ledger's staging directory",
                 [Paths.directory(of: ledger) + "/staging-id"])
@@ -141,14 +146,16 @@ package struct GateFiles: Sendable {
             ].map { ($0.0, Paths.resolved($0.1)) }
         }
 
-        /// Not where the settings or the state lie in it, too: others have files beside them.
+        /// Not where the settings, the state, staging or the ledger lie in it, too: others have files beside them.
         private mutating func add(_ use: Use, _ what: String, directory: String) {
             let path = Paths.resolved(directory)
-            let inner = [settings.state, settings.file].filter { !$0.isEmpty }.map { Paths.resolved($0) }
+            let others = [settings.state, settings.file, settings.staging.path, settings.ledger.path]
+            let inner = others.filter { !$0.isEmpty && $0 != directory }.map { Paths.resolved($0) }
             let isShared = inner.contains { $0 == path || Paths.isBelow($0, path) }
             if !isShared { places.append(Place(use: use, what: what, path: path, extent: .directory)) }
         }
 
+        /// What else lies in their directories is no list.
         private mutating func add(_ file: String, _ files: String, patterns: [String]) {
             for pattern in patterns where Paths.isPattern(pattern) {
                 let directory = Paths.directory(of: pattern)
@@ -156,9 +163,10 @@ package struct GateFiles: Sendable {
                     places.append(Place(use: .settings, what: file, path: pattern, extent: .pattern))
                     continue
                 }
-                let path = Paths.resolved(directory) + "/" + Paths.lastComponent(of: pattern)
+                let place = Paths.resolved(directory)
+                let path = place + "/" + Paths.lastComponent(of: pattern)
                 places.append(Place(use: .settings, what: file, path: path, extent: .pattern))
-                add(.settings, files, directory: directory)
+                places.append(Place(use: .settings, what: files, path: place, extent: .sharedDirectory))
             }
         }
     }

@@ -3,12 +3,15 @@
 
 package enum KeyText {
     /// In characters: what is longer is no key of anything that is read here.
-    private static let longest = 32
+    private static let longest = 24
 
-    /// nil unless it looks like a name that somebody gave a key.
+    /// nil unless it looks like a name that somebody gave a key: letters, and what stands between words. A secret has digits, or is
+    /// longer.
     package static func shown(_ name: String) -> String? {
-        guard (1...longest).contains(name.unicodeScalars.count),
-            name.allSatisfy(SettingsBuilder.isNameCharacter)
+        guard (1...longest).contains(name.utf8.count),
+            name.utf8.allSatisfy({ byte in
+                (0x61...0x7A).contains(byte | 0x20) || [0x2D, 0x2E, 0x5F].contains(byte)
+            })
         else { return nil }
         return name
     }

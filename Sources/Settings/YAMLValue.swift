@@ -33,7 +33,11 @@ package struct YAMLValue {
 
     /// What stands here, for "expected …, found …". A text that is all of a file is told by its length alone: the file may be another
     /// one than was meant, and the text its secret.
-    private var found: String {
+    private var found: String { found(quotes: !key.isEmpty) }
+
+    /// - Parameter quotes: whether a short text is quoted. Not where a mapping or a list belongs: those of credentials have their names
+    ///   beside them, and without the form the text may be one.
+    private func found(quotes: Bool) -> String {
         switch node {
         case .mapping: "a mapping"
         case .sequence: "a list"
@@ -41,7 +45,7 @@ package struct YAMLValue {
         case .scalar(let scalar):
             if isNull {
                 "nothing"
-            } else if key.isEmpty || scalar.string.unicodeScalars.count > Self.longestQuote {
+            } else if !quotes || scalar.string.unicodeScalars.count > Self.longestQuote {
                 "a text of \(KeyText.count(scalar.string))"
             } else {
                 "\"\(scalar.string)\""
@@ -198,7 +202,7 @@ package struct YAMLValue {
 
     package func list(_ expected: String = "a list, as in [a, b]") -> [YAMLValue]? {
         guard case .sequence(let sequence) = node else {
-            fail("expected \(expected), found \(found)")
+            fail("expected \(expected), found \(found(quotes: false))")
             return nil
         }
         return sequence.enumerated().map { child($1, key: "\(key)[\($0)]") }
@@ -215,7 +219,7 @@ package struct YAMLValue {
     package func mapping(allowing names: [String]) -> [String: YAMLValue]? {
         if isNull { return [:] }
         guard case .mapping(let mapping) = node else {
-            fail("expected a mapping with \(names.joined(separator: ", ")), found \(found)")
+            fail("expected a mapping with \(names.joined(separator: ", ")), found \(found(quotes: false))")
             log.broken(key)
             return nil
         }

@@ -10,8 +10,11 @@ import Synchronization
 /// Why a listener could not be opened.
 package struct ListenError: Error, Sendable, CustomStringConvertible {
     package let description: String
+    /// errno(3); nil: it is about something else.
+    package let code: Int32?
 
     package init(_ what: String, errno error: Int32) {
+        code = error
         let advice =
             switch error {
             case EADDRINUSE: "; something listens there already: choose another port or stop it"
@@ -22,7 +25,10 @@ package struct ListenError: Error, Sendable, CustomStringConvertible {
         description = "\(what): \(SystemError(error))\(advice)"
     }
 
-    package init(_ description: String) { self.description = description }
+    package init(_ description: String) {
+        self.description = description
+        code = nil
+    }
 }
 
 /// An open listening socket. Closes itself.

@@ -22,13 +22,20 @@ import Testing
             try #require(fcntl(writing, Self.setSize, 4096) > 0)
         }
 
-        /// Until the writing end is closed.
-        func contents() -> String {
+        /// What is read until it has this end.
+        func contents(through end: String) -> String {
             var (text, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 1000))
-            while case let count = read(reading, &buffer, buffer.count), count > 0 {
+            while !text.suffix(end.utf8.count).elementsEqual(end.utf8) {
+                let count = read(reading, &buffer, buffer.count)
+                guard count > 0 else { break }
                 text += buffer[..<count]
             }
             return String(decoding: text, as: UTF8.self)
+        }
+
+        func close() {
+            Foundation.close(reading)
+            Foundation.close(writing)
         }
     }
 
@@ -38,61 +45,89 @@ import Testing
 
     @Test func whoLogsDoesNotWaitForTheReaderAndNothingIsLostThatFitsIntoMemory() throws {
         let pipe = try Pipe()
+        defer { pipe.close() }
         let stream = LogStream(pipe.writing)
         let lines = lines(1000)
         for line in lines { stream.write(line) }
         // Nobody has read yet: all of them went out of this thread's hands.
-        DispatchQueue.global().async {
-            stream.finish(within: 60)
-            close(pipe.writing)
-        }
-        #expect(pipe.contents() == lines.joined())
-        close(pipe.reading)
+        #expect(pipe.contents(through: lines[999]) == lines.joined())
     }
 
-    @Test func linesBeyondTheLimitAreLostAndCounted() throws {
+    @Test func linesBeyondTheLimitAreLostAndCountedInTheirPlace() throws {
         let pipe = try Pipe()
+        defer { pipe.close() }
         let stream = LogStream(pipe.writing, most: 10_000)
         let lines = lines(1000)
         for line in lines { stream.write(line) }
-        DispatchQueue.global().async {
-            stream.finish(within: 60)
-            stream.write("after\n")
-            stream.finish(within: 60)
-            close(pipe.writing)
-        }
-        let found = pipe.contents().split(separator: "\n").map { "\($0)\n" }
-        let kept = found.prefix { $0.hasPrefix("line ") }
-        #expect(Array(kept) == Array(lines.prefix(kept.count)) && kept.count > 100)
-        let rest = found.dropFirst(kept.count)
-        #expect(
-            rest.first?.contains("\(lines.count - kept.count) lines of this log missing here") == true,
-            "\(rest)")
-        #expect(rest.last == "after\n" && rest.count == 2)
-        close(pipe.reading)
+        let told = " of this log missing here, for nobody read it\n"
+        let found = pipe.contents(through: told).split(separator: "\n").map { "\($0)\n" }
+        #expect(found.dropLast() == lines.prefix(found.count - 1) && found.count > 100)
+        #expect(found.last == "dropgate: \(lines.count - found.count + 1) lines" + told)
+        stream.finish(within: 60)
+        stream.write("after\n")
+        #expect(pipe.contents(through: "after\n") == "after\n")
+    }
+
+    @Test func behindAGapNothingIsKeptBeforeItIsTold() throws {
+        let pipe = try Pipe()
+        defer { pipe.close() }
+        let stream = LogStream(pipe.writing, most: 5000)
+        let lines = lines(200)
+        for line in lines { stream.write(line) }
+        // Some room again, and the reader has not come to the gap.
+        var some = [UInt8](repeating: 0, count: 2000)
+        try #require(read(pipe.reading, &some, some.count) > 0)
+        stream.write("behind the gap\n")
+        let rest = pipe.contents(through: "nobody read it\n")
+        #expect(!rest.contains("behind the gap"))
     }
 
     @Test func aLineLongerThanThePipeComesWhole() throws {
         let pipe = try Pipe()
+        defer { pipe.close() }
         let stream = LogStream(pipe.writing)
         let line = String(repeating: "é", count: 50_000) + "\n"
         stream.write(line)
-        DispatchQueue.global().async {
-            stream.finish(within: 60)
-            close(pipe.writing)
-        }
-        #expect(pipe.contents() == line)
-        close(pipe.reading)
+        #expect(pipe.contents(through: "\n") == line)
+    }
+
+    @Test func theDescriptionThatOthersShareGoesOnToWait() throws {
+        let pipe = try Pipe()
+        defer { pipe.close() }
+        LogStream(pipe.writing).write("a\n")
+        #expect(fcntl(pipe.writing, F_GETFL) & O_NONBLOCK == 0)
+    }
+
+    /// A pseudo terminal takes less than poll(2) lets expect.
+    @Test func aTerminalThatNobodyReadsHoldsUpNobody() throws {
+        let master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+        try #require(master >= 0)
+        defer { Foundation.close(master) }
+        // TIOCSPTLCK and TIOCGPTPEER (ioctl_tty(2)).
+        var unlocked: Int32 = 0
+        try #require(ioctl(master, 0x4004_5431, &unlocked) == 0)
+        let terminal = ioctl(master, 0x5441, O_WRONLY | O_NOCTTY)
+        try #require(terminal >= 0)
+        defer { Foundation.close(terminal) }
+        let stream = LogStream(terminal)
+        for line in lines(1000) { stream.write(line) }
+    }
+
+    @Test func aSocketThatNobodyReadsHoldsUpNobody() throws {
+        var ends: [Int32] = [0, 0]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { for end in ends { Foundation.close(end) } }
+        let stream = LogStream(ends[0])
+        for line in lines(20_000) { stream.write(line) }
     }
 
     @Test func aReaderThatIsGoneHoldsUpNothing() throws {
         let pipe = try Pipe()
         let stream = LogStream(pipe.writing)
         for line in lines(1000) { stream.write(line) }
-        close(pipe.reading)
+        pipe.close()
         stream.finish(within: 60)
         stream.write("more\n")
-        close(pipe.writing)
     }
 
     @Test func anEndDoesNotWaitForAReaderThatDoesNotRead() throws {
@@ -102,8 +137,7 @@ import Testing
         let began = ContinuousClock.now
         stream.finish(within: 0.05)
         #expect(began.duration(to: .now) < .seconds(30))
-        close(pipe.reading)
+        pipe.close()
         stream.finish(within: 60)
-        close(pipe.writing)
     }
 }

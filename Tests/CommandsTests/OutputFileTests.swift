@@ -122,6 +122,21 @@ import Testing
         #expect(await gate.run("ledger", "verify", "--checkpoint", gate.path("note")).status == 0)
     }
 
+    /// As a shell's variable that is not set makes one.
+    @Test(arguments: [
+        ["report", "-o", ""], ["ledger", "prove", "0", "--output", ""], ["account", "add", "a", "--key", ""],
+        ["rules", "export", "--direction", "ingress", "--format", "json", "--output", ""],
+    ])
+    func anEmptyNameIsNoFile(command: [String]) async {
+        let answer = await gate.run(command)
+        #expect(answer.status == 64 && answer.error.contains(" is empty; name a file"), "\(answer)")
+    }
+
+    @Test func anEmptyNameIsNoSettingsFile() async {
+        let answer = await TestGate.run(["attempts", "--config", ""])
+        #expect(answer.status == 64 && answer.error.contains("--config is empty"), "\(answer)")
+    }
+
     @Test func followingHasNoEnd() async {
         let answer = await gate.run("attempts", "--follow", "--until", "now")
         #expect(answer.status == 64 && answer.error.contains("goes on until it is interrupted"), "\(answer)")

@@ -2,6 +2,7 @@
 how long its event is. Nothing is told to be stored that is lost, two gates never write one ledger, and health says so at once."""
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -43,7 +44,7 @@ class Intruded(unittest.TestCase):
         self.verified()
         self.assertEqual(len(self.gate.drops()), 3)
 
-    def test_while_another_process_has_a_new_lock_nothing_is_taken_and_then_it_goes_on(self):
+    def test_while_another_process_has_a_new_lock_nothing_is_taken_until_that_lets_go(self):
         self.gate.start()
         self.stored("1")
         # Locked before it has its name: the gate itself takes a lock that it finds free.
@@ -62,10 +63,34 @@ class Intruded(unittest.TestCase):
         self.verified()
         self.assertEqual(len(self.gate.drops()), 2)
 
+    def test_a_gate_whose_ledger_another_process_has_written_ends_to_be_started_again(self):
+        self.gate.start()
+        self.stored("1")
+        # It would take its lock again before another one can.
+        self.gate.process.send_signal(signal.SIGSTOP)
+        try:
+            os.unlink(self.ledger + ".lock")
+            other = subprocess.Popen(
+                [BIN, "serve", "--allow-root", "--config", self.gate.config], stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, text=True, env={**os.environ, **self.gate.environment})
+            for line in other.stderr:
+                if line == "ready\n":
+                    break
+            other.terminate()
+            other.communicate(timeout=60)
+        finally:
+            self.gate.process.send_signal(signal.SIGCONT)
+        self.assertEqual(self.gate.process.wait(60), 75)
+        self.assertIn("another process has written the ledger", self.gate.log())
+        self.gate.start()
+        self.stored("2")
+        self.gate.stop()
+        self.verified()
+
     def test_a_ledger_that_is_moved_away_is_told_before_anybody_calls_and_nothing_is_taken_until_it_is_back(self):
         self.gate.start()
         self.stored("1")
-        for suffix in ("", "-wal"):
+        for suffix in ("", "-wal", "-shm"):
             os.rename(self.ledger + suffix, self.ledger + ".away")
             wait_until(lambda: self.ready() == "unavailable", what="health")
             self.assertNotEqual(self.gate.post(V2 % "2").returncode, 0)

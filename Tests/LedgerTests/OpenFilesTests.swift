@@ -23,8 +23,8 @@ import Testing
         _ = try store.commit([.append(rejection, drop: nil)], now: .now())
     }
 
-    private func code(_ body: () throws -> Void) -> LedgerError.Code? {
-        do { try body() } catch { return (error as? LedgerError)?.code }
+    private func code(_ body: () throws -> Void) rethrows -> LedgerError.Code? {
+        do { try body() } catch let error as LedgerError { return error.code }
         return nil
     }
 
@@ -32,17 +32,17 @@ import Testing
         try FileManager.default.moveItem(atPath: from, toPath: to)
     }
 
-    @Test(arguments: ["ledger.sqlite", "ledger.sqlite-wal"])
+    @Test(arguments: ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"])
     func nothingIsWrittenToAFileThatWasMovedAwayUntilItIsBack(name: String) throws {
         let store = try handle.open(node: "t")
         try append(store)
         let (place, away) = (directory.file(name), directory.file("away"))
         try move(place, away)
-        #expect(code { try append(store) } == .missing && code { try store.requireInPlace() } == .missing)
-        #expect(code { _ = try store.commit([.touch], now: .now()) } == .missing)
+        #expect(try code { try append(store) } == .missing && code { try store.requireInPlace() } == .missing)
+        #expect(try code { _ = try store.commit([.touch], now: .now()) } == .missing)
         // Another one in its place is not it.
         try FileManager.default.copyItem(atPath: away, toPath: place)
-        #expect(code { try append(store) } == .missing)
+        #expect(try code { try append(store) } == .missing)
         try FileManager.default.removeItem(atPath: place)
         try move(away, place)
         try store.requireInPlace()
@@ -55,27 +55,61 @@ import Testing
         try append(store)
         try FileManager.default.removeItem(atPath: handle.lock)
         try append(store)
-        #expect(code { _ = try handle.open(node: "other") } == .locked)
+        #expect(try code { _ = try handle.open(node: "other") } == .locked)
         #expect(try store.size() == 2)
     }
 
-    @Test func whileAnotherProcessHasTheNewLockNothingIsWrittenAndThenItGoesOnBehindWhatThatWrote() throws {
-        let store = try handle.open(node: "t")
-        for _ in 0..<300 { try append(store) }
+    @Test func afterAnotherProcessHasWrittenOnlyANewStartGoesOn() throws {
+        var store: (any LedgerStore)? = try handle.open(node: "t")
+        for _ in 0..<300 { try append(try #require(store)) }
         try FileManager.default.removeItem(atPath: handle.lock)
         do {
             let other = try handle.open(node: "other")
+            #expect(try code { try append(try #require(store)) } == .locked)
             for _ in 0..<300 { try append(other) }
-            #expect(code { try append(store) } == .locked)
-            #expect(code { _ = try store.commit([.touch], now: .now()) } == .locked)
+            #expect(try code { try append(try #require(store)) } == .locked)
             other.close()
         }
-        for _ in 0..<300 { try append(store) }
-        #expect(try store.size() == 900)
+        for _ in 0..<2 {
+            #expect(try code { try append(try #require(store)) } == .outrun)
+            #expect(try code { try #require(store).requireInPlace() } == .outrun)
+        }
+        store?.close()
+        store = nil
+        let next = try handle.open(node: "t")
+        for _ in 0..<300 { try append(next) }
+        #expect(try next.size() == 900)
         let signer = try NoteSigner(name: "t/dropgate")
-        _ = try store.commit([.checkpoint(signer)], now: .now())
+        _ = try next.commit([.checkpoint(signer)], now: .now())
         let result = try handle.verifier(trusted: [signer.verifier]).verify()
         #expect(result.faults.map(\.message) == [] && result.size == 900)
+    }
+
+    @Test func aLockThatNobodyUsedMeanwhileIsNoReasonToStop() throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        try FileManager.default.removeItem(atPath: handle.lock)
+        do {
+            let other = try handle.open(node: "other")
+            other.close()
+        }
+        try append(store)
+        #expect(try store.size() == 2)
+    }
+
+    @Test func aRowThatNoGateHasWrittenKeepsALedgerFromBeingOpened() throws {
+        do {
+            let store = try handle.open(node: "t")
+            try append(store)
+            store.close()
+        }
+        try DatabaseQueue(path: path).write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO entries SELECT 1, time + 1, kind, channel, verdict, reason, source, account, json FROM entries"
+            )
+        }
+        #expect(try code { _ = try handle.open(node: "t") } == .forked)
     }
 
     @Test func whatAnotherProgramAppendsIsToldAndNotWrittenOver() throws {

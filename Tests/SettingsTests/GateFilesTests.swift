@@ -15,9 +15,7 @@ import Testing
     private static let own = [
         ("dropgate.yaml", "is the settings file"), ("sources/a.yaml", "is a source list"),
         ("sources/new.yaml", "would be a source list, by the pattern"),
-        ("sources/entries.jsonl", "lies in the directory of the source lists"),
         ("rules/new.yaml", "would be a file of network rules, by the pattern"),
-        ("rules/notes", "lies in the directory of the network rules"),
         ("accounts/vsee.yaml", "lies in the directory of the accounts"),
         ("certificate.pem", "is a file of TLS"), ("key.pem", "is a file of TLS"),
         ("token", "is the console's token"), ("secret", "is a secret of the webhook listener"),
@@ -63,8 +61,25 @@ import Testing
         }
     }
 
+    /// What else lies beside lists, rules and accounts is none of them.
+    @Test func whatLiesBesideListsIsNoneOfThem() throws {
+        let gate = try GateDirectory.complete()
+        let text =
+            Self.settings
+            + "accounts: .\nstaging: {path: sources/staging}\nforward: {file: {path: rules/entries.jsonl}}\n"
+            + "ledger: {path: sources/ledger/ledger.sqlite, witnesses: [sources/w.notes]}\n"
+        #expect(try gate.problems(text) == [])
+    }
+
+    @Test func aPathThatGoesBackBehindWhatIsNotThereIsRefused() throws {
+        let gate = try GateDirectory.complete()
+        let problems = try gate.problems(
+            Self.settings + "forward: {file: {path: state/nothere/../ledger.sqlite}}\n")
+        #expect(problems.count == 1 && problems[0].contains("behind what is not there"), "\(problems)")
+    }
+
     @Test(arguments: [
-        "state/keys", "sources", "sources/staging", "accounts", "state/run", "state/checkpoints",
+        "state/keys", "sources", "accounts", "state/run", "state/checkpoints",
     ])
     func stagingIsADirectoryOfItsOwn(directory: String) throws {
         let gate = try GateDirectory.complete()
@@ -126,7 +141,7 @@ import Testing
         let files = GateFiles(try gate.load(Self.settings))
         let inside = files.objection(toCopyAt: gate.path + "/state/copy")
         #expect(inside?.contains("lies in the gate's state directory, ") == true)
-        #expect(files.objection(toCopyAt: gate.path + "/sources/copy")?.contains("source lists") == true)
+        #expect(files.objection(toCopyAt: gate.path + "/sources")?.contains("source lists") == true)
         #expect(files.objection(toCopyAt: gate.path + "/copy") == nil)
     }
 

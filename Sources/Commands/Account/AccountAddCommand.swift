@@ -89,16 +89,25 @@ struct AccountAddCommand: AsyncParsableCommand {
 
     private func keys(in file: String) throws -> [AuthorizedKey] {
         let path = Paths.absolute(file)
-        guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
-            let text = String(validating: data, as: UTF8.self)
-        else { throw ManagementError(.invalid, "--key: cannot read \(file), or it is not text") }
+        guard !file.isEmpty else { throw ManagementError(.invalid, "--key is empty", fix: "name a file") }
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+            let why = AccessAdvice.denial(path, SystemError(of: error) ?? SystemError(EIO))
+            throw ManagementError(.invalid, "--key: \(why)")
+        }
+        guard data.count < 1 << 20, let text = String(validating: data, as: UTF8.self) else {
+            throw ManagementError(.invalid, "--key: \(path) is not text, or has 1 MiB or more")
+        }
         return try NewAccount.keys(in: text, from: "--key: \(file)")
     }
 
     private func password() throws -> String {
         var bytes: [UInt8] = []
         var byte = getchar()
-        while byte != EOF, byte != 0x0A, bytes.count < Self.longestLine {
+        while byte != EOF, byte != 0x0A {
+            guard bytes.count < Self.longestLine else {
+                throw ManagementError(.invalid, "--password-stdin: the password has more than 64 KiB")
+            }
             bytes.append(UInt8(truncatingIfNeeded: byte))
             byte = getchar()
         }

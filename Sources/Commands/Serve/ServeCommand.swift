@@ -56,7 +56,10 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         // By default it ends the process. What it asks for is not lost: the lists are read again once `PolicyReloader` hears it.
         // Programs that the gate starts get the default again (Subprocess).
-        if !check { signal(SIGHUP, SIG_IGN) }
+        if !check {
+            signal(SIGHUP, SIG_IGN)
+            Output.join(.standardError)
+        }
         try OpenSSLCheck.refuseBadConfiguration()
         let settings = try gate.settings(.mustExist)
         let policy = try policy(settings)
@@ -83,12 +86,11 @@ struct ServeCommand: AsyncParsableCommand {
             handler.logLevel = level
             return handler
         }
-        defer { LogStream.standardError.finish(within: 2) }
         let logger = Logger(label: "dropgate")
         for problem in problems { logger.warning("\(problem.area): \(UntrustedText.visible(problem.line))") }
         try await Gate(
             settings: settings, policy: policy, hostKeys: hostKeys, logger: logger,
-            announce: { LogStream.standardError.write(UntrustedText.visible($0) + "\n") }
+            announce: { Output.note($0) }
         ).run()
     }
 

@@ -19,6 +19,8 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
         case missing
         /// What lies in the ledger's place is no ledger.
         case foreign
+        /// Another process has written it since this one opened it: only a new start knows all that is in it.
+        case outrun
     }
 
     package let code: Code

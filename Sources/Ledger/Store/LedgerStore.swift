@@ -18,8 +18,9 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
 
-    /// Throws `LedgerError(.missing)` where what this process has open is not what others find in the ledger's place, so that what it
-    /// writes would be lost. Cheap; a commit looks first, too.
+    /// Throws `LedgerError` where this process may not write: `.missing` where what it has open is not what others find in the ledger's
+    /// place, so that what it writes would be lost; `.outrun` for good, once another process has written. Cheap; a commit looks first,
+    /// too.
     func requireInPlace() throws
 
     /// The number of entries.

@@ -25,6 +25,8 @@ final class SQLiteLedgerStore: LedgerStore {
     private let head: Mutex<Head>
     private let files: OpenFiles
     private let lock: Mutex<FileLock>
+    /// Why only a new start may write again; nil: this process may.
+    private let outrun = Mutex<LedgerError?>(nil)
     private let checkpoint: LogCheckpoint
 
     /// Opens or makes the ledger (files 0600, or 0640 where it has readers). Throws `LedgerError`: `.locked` when another process
@@ -79,9 +81,18 @@ final class SQLiteLedgerStore: LedgerStore {
 
     /// What comes next follows it.
     private static func readHead(_ db: Database) throws -> Head {
-        let last = try Row.fetchOne(db, sql: "SELECT seq, time FROM entries ORDER BY seq DESC LIMIT 1")
+        let last = try Row.fetchOne(db, sql: "SELECT seq, time, json FROM entries ORDER BY seq DESC LIMIT 1")
         let row = last.map { TableRow($0, of: "entries") }
         let seq = try row?.seq("seq") ?? -1
+        let isEntry = try row?.bytes("json").withUnsafeBytes { EntryScan($0)?.seq == seq } ?? true
+        guard isEntry else {
+            throw LedgerError(
+                .forked,
+                "its newest entry, \(seq), is none that a gate has written there: another program has changed the ledger",
+                fix:
+                    "keep it as evidence, run `dropgate ledger verify`, and put the whole ledger back from a backup"
+            )
+        }
         return Head(
             seq: seq, time: try row?.time("time") ?? Instant(microseconds: .min / 2),
             tree: try StoredTree.builder(db, size: seq + 1))
@@ -138,28 +149,44 @@ final class SQLiteLedgerStore: LedgerStore {
         return outcomes
     }
 
-    func requireInPlace() throws { try files.requireInPlace() }
+    func requireInPlace() throws {
+        if let error = outrun.withLock(\.self) { throw error }
+        try files.requireInPlace()
+    }
 
-    /// Where the lock's file was removed, another process may have locked a new one and written: once that has ended, this one locks it
-    /// and goes on behind what was written. Throws `LedgerError(.locked)` until then.
+    /// Where the lock's file was removed, another process may have locked a new one and written. It is taken again once it is free.
+    /// Throws `LedgerError`: `.locked` until then, and from then on `.outrun` where somebody has written: a new start reads all of that,
+    /// this process would not.
     private func keepLock() throws {
         guard !lock.withLock(\.isInPlace) else { return }
         let taken = try FileLock(path: paths.lock, tries: 1)
-        let (newest, index) = try database.read { (try Self.readHead($0), try DropKeyIndex($0)) }
-        head.withLock { $0 = newest }
-        keys.withLock { $0 = index }
+        let newest = try database.read { try Self.newest($0) }
+        guard newest == head.withLock(\.seq) else {
+            let error = LedgerError(
+                .outrun,
+                "another process has written the ledger since this gate had no lock on it, up to entry \(newest)",
+                fix: "restart the gate, which then goes on behind that")
+            outrun.withLock { $0 = error }
+            throw error
+        }
         lock.withLock { $0 = taken }
     }
 
-    /// Throws unless the newest entry is the one that this process knows as that: what somebody else appends, who asks for no lock, is in
-    /// no tree and no checkpoint.
-    private static func requireNewest(_ seq: Int64, _ db: Database) throws {
+    /// The number of the newest entry; -1 where there is none.
+    private static func newest(_ db: Database) throws -> Int64 {
         let statement = try HotStatement(db, "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1")
         var found: Int64 = -1
         try statement.forEach { row in
             found = row.int(0)
             return false
         }
+        return found
+    }
+
+    /// Throws unless the newest entry is the one that this process knows as that: what somebody else appends, who asks for no lock, is in
+    /// no tree and no checkpoint.
+    private static func requireNewest(_ seq: Int64, _ db: Database) throws {
+        let found = try newest(db)
         guard found == seq else {
             throw LedgerError(
                 .forked, "its newest entry is \(found), and not \(seq): another program has changed it",

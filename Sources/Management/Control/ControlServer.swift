@@ -14,6 +14,7 @@ import TLS
 
 package struct ControlServer: Service {
     private let path: String
+    private let kept: KeptSocket
     private let authority: LocalAuthority
     private let state: @Sendable () -> GateState
     private let logger: Logger
@@ -34,6 +35,7 @@ package struct ControlServer: Service {
         onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path
+        kept = KeptSocket(path)
         self.authority = authority
         self.state = state
         self.logger = logger
@@ -57,23 +59,24 @@ package struct ControlServer: Service {
     }
 
     private func opened() throws(ListenError) -> AcceptingSocket {
-        let socket = try AcceptingSocket.unix(path)
+        let socket = try kept.open()
         do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
         return socket
     }
 
     /// Without it every command would say that a gate starts or ends, for as long as this one runs.
     private func reopened() -> AcceptingSocket? {
-        guard Presence.isGone(path) else { return nil }
+        guard kept.isLost else { return nil }
         do {
             let directory = Paths.directory(of: path)
             try GateDirectories.make(directory)
             try readers?.admit(directory: directory, to: .pass)
             let socket = try opened()
-            logger.warning("the control socket \(path) was removed, and is made anew")
+            logger.warning("the control socket \(path) was removed or replaced, and is made anew")
             return socket
         } catch {
-            logger.debug("the control socket \(path) was removed, and cannot be made anew: \(error)")
+            logger.debug(
+                "the control socket \(path) was removed or replaced, and cannot be made anew: \(error)")
             return nil
         }
     }

@@ -151,9 +151,9 @@ struct ConnectionHandler: Sendable {
         let log = LoginLog()
         let pace = await hold(connection)
         await log.slow(pace)
+        sshd.restoreFiles()
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
-        sshd.restoreFiles()
         let began = ContinuousClock.now
         var status: Int32?
         if !connection.socket.wasHungUp, connection.socket.makeBlocking(),
@@ -163,7 +163,10 @@ struct ConnectionHandler: Sendable {
                 status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
                     process, messages in
                     await connection.started(process)
-                    for await message in messages { await follow(message, connection, log, accounts) }
+                    for await message in messages {
+                        await follow(message, connection, log, accounts)
+                        if await log.signs.showItWorks { sshd.works(since: began) }
+                    }
                 }
                 await judge(connection, log, status)
             } catch {
@@ -208,9 +211,8 @@ struct ConnectionHandler: Sendable {
     /// Whether sshd did its work, whatever its caller did.
     private func judge(_ connection: SFTPConnection, _ log: LoginLog, _ status: Int32?) async {
         let signs = await log.signs
-        if signs.showItWorks { return sshd.works() }
-        // The gate ended it.
-        guard !Task.isCancelled, !connection.socket.wasHungUp else { return }
+        // The gate may have ended it.
+        guard !signs.showItWorks, !Task.isCancelled, !connection.socket.wasHungUp else { return }
         let isReset = connection.socket.open.map(SystemCall.hasEnded) ?? true
         let program = process.files.tools.sshd ?? "sshd"
         guard let failure = signs.failure(of: program, status: status, isReset: isReset) else { return }
@@ -238,8 +240,11 @@ struct ConnectionHandler: Sendable {
             (error as? SSHDError)?.description ?? (error as? ListenError)?.description
             ?? SSHDTools.words(error)
         let failure = "sshd cannot be started: \(why)"
-        sshd.failed(failure)
-        await log.fail(failure, reason: .sshdFailed)
+        let code = (error as? ListenError)?.code ?? SSHDTools.code(error)
+        // Open connections may be what takes all of it: who is one too many is not told of sshd.
+        let hadNoRoom = code.map { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains($0) } ?? false
+        sshd.failed(failure, hadNoRoom: hadNoRoom)
+        await log.fail(failure, reason: hadNoRoom ? .connectionLimit : .sshdFailed)
     }
 
     private func follow(

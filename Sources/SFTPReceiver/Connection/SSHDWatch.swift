@@ -7,12 +7,19 @@ final class SSHDWatch: Sendable {
     private static let problem = HealthProblem.sshd.rawValue
     /// How long after a failure sshd is asked again: its own check does not meet all that a caller meets.
     private static let pause = Duration.seconds(30)
+    /// The same where there was no room for another process: there is again as soon as others have ended.
+    private static let pauseForRoom = Duration.seconds(2)
+
+    private struct Failure: Equatable {
+        let at: ContinuousClock.Instant
+        let pause: Duration
+    }
 
     let kept: KeptFiles
     private let health: Health
     private let logger: Logger
-    /// The last time that it failed, while the problem stands.
-    private let failedAt = Mutex<ContinuousClock.Instant?>(nil)
+    /// The last one, while the problem stands.
+    private let failure = Mutex<Failure?>(nil)
 
     init(_ kept: KeptFiles, health: Health, logger: Logger) {
         self.kept = kept
@@ -20,18 +27,28 @@ final class SSHDWatch: Sendable {
         self.logger = logger
     }
 
-    func failed(_ why: String) {
-        failedAt.withLock { $0 = .now }
+    /// - Parameter hadNoRoom: for another process of its own, or for its files.
+    func failed(_ why: String, hadNoRoom: Bool = false) {
+        failure.withLock { $0 = Failure(at: .now, pause: hadNoRoom ? Self.pauseForRoom : Self.pause) }
         let message = "no login by SFTP is possible: \(why)"
         if health.set(problem: Self.problem, message: message) { logger.error("\(message)") }
     }
 
-    func works() {
-        failedAt.withLock { $0 = nil }
-        if health.clear(problem: Self.problem) { logger.notice("logins by SFTP are possible again") }
+    /// - Parameter start: when the sshd was started that did its work: before the last failure that tells nothing.
+    func works(since start: ContinuousClock.Instant) {
+        end("logins by SFTP are possible again") { $0.at < start }
     }
 
-    /// Before each hand-over: what is gone would be told of the caller.
+    private func end(_ words: String, _ isOver: (Failure) -> Bool) {
+        let hasEnded = failure.withLock { failure in
+            guard let last = failure, isOver(last) else { return false }
+            failure = nil
+            return true
+        }
+        if hasEnded, health.clear(problem: Self.problem) { logger.notice("\(words)") }
+    }
+
+    /// Each second and before each hand-over: what is gone would be told of the caller.
     func restoreFiles() {
         do {
             guard try kept.restore() else { return }
@@ -43,18 +60,19 @@ final class SSHDWatch: Sendable {
 
     /// Asks sshd itself, some time after it failed: nobody may call while the gate says that it is not ready.
     func checkAgain() async {
-        let isDue = failedAt.withLock { failedAt in
-            guard let last = failedAt, ContinuousClock.now - last >= Self.pause else { return false }
-            failedAt = .now
-            return true
+        let due = failure.withLock { failure -> Failure? in
+            guard let last = failure, ContinuousClock.now - last.at >= last.pause else { return nil }
+            let next = Failure(at: .now, pause: last.pause)
+            failure = next
+            return next
         }
-        guard isDue else { return }
-        restoreFiles()
+        guard let due else { return }
         do throws(SSHDError) {
             guard try await kept.files.check() == nil else { return }
         } catch {
             return
         }
-        works()
+        // A caller may have met the failure again meanwhile.
+        end("sshd's own check passes again") { $0 == due }
     }
 }

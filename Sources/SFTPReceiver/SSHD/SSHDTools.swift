@@ -79,9 +79,14 @@ package struct SSHDTools: Sendable, Hashable {
         }
     }
 
+    /// errno(3) of what kept a program from starting; nil where it is not known.
+    static func code(_ error: any Error) -> Int32? {
+        (error as? SubprocessError)?.underlyingError?.rawValue
+    }
+
     /// The library that starts programs has no words but the names of its types.
     static func words(_ error: any Error) -> String {
-        guard let code = (error as? SubprocessError)?.underlyingError?.rawValue else {
+        guard let code = code(error) else {
             return "it does not start; see whether it is there, and whether this user may execute it"
         }
         return SystemError(code).description

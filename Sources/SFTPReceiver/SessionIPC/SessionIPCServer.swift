@@ -1,7 +1,6 @@
 // The Unix socket where session processes ask: accepts them, reads their lines one after another, answers.
 // Anything that is not the agreed order of messages ends the session.
 import Blocking
-import Files
 import LocalServer
 import LocalSocket
 import Logging
@@ -16,17 +15,18 @@ struct SessionIPCServer: Sendable {
     let logger: Logger
 
     /// - Parameters:
-    ///   - path: of the socket, where it is to be made anew if somebody removes it.
+    ///   - kept: the socket's name, if it is to be bound again where that is lost.
     ///   - waiting: how many of the executor's threads may wait for a session's next question.
     init(
-        socket: AcceptingSocket, path: String? = nil, handler: SessionIPCHandler, executor: BlockingExecutor,
+        socket: AcceptingSocket, kept: KeptSocket? = nil, handler: SessionIPCHandler,
+        executor: BlockingExecutor,
         waiting: Int = 0, logger: Logger
     ) {
         server = LocalServer(
             socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting
         ) {
-            guard let path, Presence.isGone(path) else { return nil }
-            return try? AcceptingSocket.unix(path)
+            guard let kept, kept.isLost else { return nil }
+            return try? kept.open()
         }
         self.handler = handler
         self.executor = executor

@@ -160,10 +160,12 @@ package final class LocalReadyStore: ReadyStore {
             try scratch.replace(temporary, to: receipts.made(), as: StagingLayout.receipt(receipt.drop))
         } catch {
             guard error.code == .notFound else { throw error }
-            // Whoever releases a drop takes `.notFound` for the loss of its file.
+            // Whoever releases a drop takes `.notFound` for the loss of its file. `receipts/` is made anew by the next try.
+            let isRemoved = scratch.isRemoved
             throw StagingError(
-                .obstructed, "the receipt of drop \(receipt.drop) cannot be written: \(error.message)",
-                fix: "restart the gate, which makes \(scratch.path) where it is missing")
+                isRemoved ? .obstructed : .failed,
+                "the receipt of drop \(receipt.drop) cannot be written: \(error.message)",
+                fix: isRemoved ? "restart the gate, which makes \(scratch.path) where it is missing" : nil)
         }
     }
 

@@ -112,6 +112,8 @@ extension RequestHandler {
         if multiplexed, connection.open > StreamLimit.told { return refuseStream(validator, context) }
         switch validator.judge(framing) {
         case .refuse(let refusal):
+            // Behind a header that does not say how long its body is nobody knows where the next request begins.
+            if refusal.answer.status == .lengthRequired { closes = true }
             refuse(refusal, hasMore: framing.hasBody, context)
             if isLast, multiplexed { connection.announceEnd() }
         case .answer(let answer):

@@ -1,0 +1,28 @@
+// Ends the gate once another process has written its ledger. That can only be after somebody has removed the lock: what this process knows
+// of drops and callers lacks what came meanwhile, and a new start reads all of it.
+import Blocking
+package import Intake
+import Ledger
+import ServiceLifecycle
+
+/// Looks every second. Until it is heard, nothing is accepted: each commit looks, too.
+package final class LedgerWatch: Service {
+    private static let interval = Duration.seconds(1)
+
+    private let intake: Intake
+    private let executor = BlockingExecutor(label: "ledger watch", width: 1)
+
+    package init(_ intake: Intake) { self.intake = intake }
+
+    /// Throws `LedgerError(.outrun)`.
+    package func run() async throws {
+        try await withTaskExecutorPreference(executor) {
+            try await cancelWhenGracefulShutdown {
+                while !Task.isCancelled {
+                    try self.intake.requireNoOtherWriter()
+                    try? await Task.sleep(for: Self.interval)
+                }
+            }
+        }
+    }
+}
