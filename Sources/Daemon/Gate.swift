@@ -106,7 +106,7 @@ package struct Gate: Sendable {
     private func refuseSecondGate() async throws {
         guard case .yes = await GatePresence.look(settings) else { return }
         throw LedgerError(
-            .locked, "another process writes this ledger: a gate answers at \(settings.controlSocket)",
+            .locked, "another process writes this ledger (a gate answers at \(settings.controlSocket))",
             fix: "use that gate, or stop it first")
     }
 

@@ -77,10 +77,14 @@ final class LogCheckpoint: Sendable {
         }
     }
 
-    /// Waits for a checkpoint in hand. A later commit's is left out.
-    func close() {
+    /// Waits for a checkpoint in hand, and brings in what is left: SQLite does so where the last connection closes, and a reader may
+    /// close later. Whoever copies the file of a gate that has stopped has all of it.
+    func close(of writer: OpenDatabase) {
         queue.sync {}
         connection.close()
+        writer.queue?.writeWithoutTransaction { db in
+            if let connection = db.sqliteConnection { Self.run(connection, "main") }
+        }
     }
 
     private func copy() {

@@ -102,7 +102,7 @@ final class SQLiteLedgerStore: LedgerStore {
     deinit { close() }
 
     func close() {
-        checkpoint.close()
+        checkpoint.close(of: connection)
         connection.close()
     }
 

@@ -240,12 +240,17 @@ package actor LocalAuthority: GateAuthority {
     }
 
     package func close() async {
-        // A running gate closes its intake itself.
-        guard case .intake(let intake) = inside else {
+        switch inside {
+        case .ledger(let store, _):
+            // Not left to the end of the process, before which its log might not be in its file.
+            store.close()
             ownership?.end()
-            return
+        // A running gate closes its intake itself.
+        case .intake(let intake) where signing == nil:
+            // What it has begun to release may still be making files, so root stays the owner of the state until this process ends.
+            await intake.close()
+            intake.closeLedger()
+        case .intake: break
         }
-        // What it has begun to release may still be making files, so root stays the owner of the state until this process ends.
-        if signing == nil { await intake.close() }
     }
 }
