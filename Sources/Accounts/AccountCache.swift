@@ -108,7 +108,7 @@ package final class AccountCache: Sendable {
         var lookedAt: ContinuousClock.Instant?
         /// When the directory was last found to be one that only trusted users may write, and as what.
         var trusted: (at: ContinuousClock.Instant, directory: FileSignature?)?
-        /// When bad files were last due to be read again; the last look, while there is none.
+        /// When bad files were last read again; while there is none, the last look.
         var badReadAt: ContinuousClock.Instant?
     }
 

@@ -159,10 +159,8 @@ package struct Gate: Sendable {
             do {
                 service = try await SFTPReceiver.open(sftp, intake: intake, logger: logger)
             } catch {
-                // Until somebody mends that, it would end each start.
-                let isToMend = [SSHDError.Code.badPath, .refused].contains((error as? SSHDError)?.code)
                 throw ManagementError(
-                    isToMend ? .configuration : .internalError, "\(name): \(error)", cause: error)
+                    ManagementError.of(error)?.code ?? .internalError, "\(name): \(error)", cause: error)
             }
             listeners.append(
                 AnnouncedListener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })

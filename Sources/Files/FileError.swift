@@ -1,4 +1,5 @@
 // What is wrong with a file, as a value.
+import Glibc
 
 /// Why a file could not be used, worded for the end of "FILE …".
 package struct FileError: Error, Sendable, CustomStringConvertible {
@@ -8,6 +9,9 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
 
     /// Whether it may not be read, which somebody mends who may: nothing has failed.
     package let isDenial: Bool
+
+    /// Whether its filesystem has no room, or its user may take no more of that.
+    package let isFull: Bool
 
     /// - Parameter fix: what mends it: it ends the message.
     package init(message: String, fix: String? = nil) {
@@ -20,18 +24,19 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
         self.init(
             message: action == "read"
                 ? AccessAdvice.denial(path, error) : "cannot \(action) \(path): \(error)",
-            saysFix: isDenial, isDenial: isDenial)
+            saysFix: isDenial, isDenial: isDenial, isFull: [ENOSPC, EDQUOT].contains(error.code))
     }
 
-    private init(message: String, saysFix: Bool, isDenial: Bool) {
+    private init(message: String, saysFix: Bool, isDenial: Bool, isFull: Bool = false) {
         self.message = message
         self.saysFix = saysFix
         self.isDenial = isDenial
+        self.isFull = isFull
     }
 
     /// Of a file that the message does not name at its beginning.
     package func of(_ path: String) -> FileError {
-        FileError(message: "\(path): \(message)", saysFix: saysFix, isDenial: isDenial)
+        FileError(message: "\(path): \(message)", saysFix: saysFix, isDenial: isDenial, isFull: isFull)
     }
 
     package var description: String { message }

@@ -60,8 +60,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "restart the gate: systemctl restart dropgate; if the message says that the program is gone, install dropgate again "
                 + "first"
         case .sshd:
-            "mend what sshd says, then see whether `dropgate doctor` is content with OpenSSH and the host keys; it ends with the next "
-                + "login, or within a minute"
+            "mend what sshd says, then see that `dropgate doctor` finds nothing wrong with OpenSSH and the host keys; this problem ends "
+                + "with the next login, or within a minute"
         }
     }
 }

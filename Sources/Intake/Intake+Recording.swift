@@ -75,15 +75,21 @@ extension Intake {
         }
     }
 
-    /// Throws `LedgerError(.outrun)` once another process has written the ledger: this one may not write it any more.
-    package func requireNoOtherWriter() throws {
-        do { try store.requireInPlace() } catch let error as LedgerError where error.code != .outrun {}
+    /// Looks whether the ledger is this process's to write, before the next caller is refused for it. It is for a thread that may block.
+    /// Throws `LedgerError(.outrun)` once another process has written it.
+    package func lookAtLedger() throws {
+        do { try store.requireInPlace() } catch {
+            ledgerHealth.fail(error)
+            if (error as? LedgerError)?.code == .outrun { throw error }
+            return
+        }
+        guard !store.hasLock else { return }
+        // A commit takes it again, or finds who has it.
+        writer.submit(.touch) { if case .failure(let error) = $0 { self.ledgerHealth.fail(error) } }
     }
 
     /// While the ledger could not be written last: whoever balances callers sends none, and nothing else may come to be written.
     private func tryLedger() {
-        // Known before the next caller is refused for it.
-        do { try store.requireInPlace() } catch { return ledgerHealth.fail(error) }
         guard ledgerHealth.fails, writer.waiting == 0 else { return }
         writer.submit(.touch) { _ in }
     }

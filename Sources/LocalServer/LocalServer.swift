@@ -66,12 +66,11 @@ package struct LocalServer: Sendable {
         failed: @escaping @Sendable (LocalPeer, any Error) -> Void
     ) async {
         await withDiscardingTaskGroup { group in
-            let accepting = Task { await acceptAll() }
+            // On the caller's executor, for it may block; it ends with this scope.
+            async let _: Void = acceptAll()
             for await descriptor in arrivals {
                 group.addTask { await converse(LocalConnection(descriptor), serve, failed) }
             }
-            accepting.cancel()
-            await accepting.value
         }
     }
 

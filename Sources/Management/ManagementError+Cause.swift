@@ -18,12 +18,11 @@ extension ManagementError {
                 code(error), error.message, fix: error.fix, retryAfter: retryAfter(error), cause: error)
         case let error as AccountError: ManagementError(error)
         case let error as IntakeError: ManagementError(error)
-        case let error as SSHDError:
-            // What the machine lacks for these settings is for its keeper to mend, as the settings are.
-            ManagementError(
-                [.hostKey, .missing].contains(error.code) ? .configuration : .internalError, "\(error)",
-                cause: error)
+        case let error as SSHDError: ManagementError(error)
         case let error as StagingError: ManagementError(error)
+        case let error as FileError where error.isFull:
+            ManagementError(
+                .unavailable, "\(error)", fix: "make room on that filesystem", retryAfter: 60, cause: error)
         case let error as FileError:
             // Who may read a file is set right by a person.
             ManagementError(error.isDenial ? .configuration : .internalError, "\(error)", cause: error)
@@ -36,6 +35,11 @@ extension ManagementError {
         self.init(
             error.retryAfter == nil ? .refused : .unavailable, error.description,
             retryAfter: error.retryAfter, cause: error)
+    }
+
+    /// What the machine lacks for these settings is for its keeper to mend, as the settings are. The rest may pass.
+    init(_ error: SSHDError) {
+        self.init(error.code == .failed ? .internalError : .configuration, "\(error)", cause: error)
     }
 
     /// What is not as the gate needs it is set right by a person, and what there is no room for comes later.

@@ -44,7 +44,9 @@ package struct GateFiles: Sendable {
     package func objection(to path: String, except uses: Set<Use> = []) -> String? {
         let target = Paths.resolved(path)
         // Where that leads is not known before the directory in front of it is there.
-        if target.split(separator: "/").contains("..") { return "has .. behind what is not there" }
+        if target.split(separator: "/").contains("..") {
+            return "goes back by .. from a directory that is not there"
+        }
         let places = places.filter { !uses.contains($0.use) }
         for place in places {
             switch place.extent {

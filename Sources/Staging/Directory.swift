@@ -232,19 +232,37 @@ package final class Directory: Sendable {
     }
 
     /// Whether it was removed since it was opened, so that nothing lies in it, nor ever will. One that was moved is not removed. Some
-    /// filesystems count no names and say so of any directory.
+    /// filesystems count no names and say so of any directory: where its name is known, `loss` tells.
     var isRemoved: Bool {
         var status = stat()
         return fstat(descriptor, &status) == 0 && status.st_nlink == 0
     }
 
-    /// Whether a name of this directory means one that is open.
-    func holds(_ directory: Directory, as name: String) -> Bool {
+    /// What became of a directory that is open, where its name in this one means it no more.
+    enum Loss { case removed, moved }
+
+    /// nil where the name means it, or where nobody may look.
+    func loss(of directory: Directory, as name: String) -> Loss? {
         var named = stat()
         var opened = stat()
-        return fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0
-            && fstat(directory.descriptor, &opened) == 0
-            && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino
+        guard fstat(directory.descriptor, &opened) == 0 else { return nil }
+        if fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0 {
+            if named.st_dev == opened.st_dev && named.st_ino == opened.st_ino { return nil }
+        } else if errno != ENOENT {
+            return nil
+        }
+        return opened.st_nlink == 0 ? .removed : .moved
+    }
+
+    /// Of a directory of this one that is somewhere else now.
+    func moved(_ name: String) -> StagingError {
+        // Something else in its place is called what it is.
+        if let obstacle = StagingError.obstacle(at: "\(path)/\(name)") { return obstacle }
+        return StagingError(
+            .obstructed, "\(path)/\(name) is not the directory that the gate has open: that was moved away",
+            fix:
+                "move it back; if it is lost for good, restart the gate, which makes an empty one where none is"
+        )
     }
 
     /// Makes the names of this directory durable.

@@ -25,6 +25,22 @@ package final class StagingArea: Sendable {
         for directory in [quarantine, uploads, pulls] { try directory.requireFilesystem(of: root) }
     }
 
+    /// For who only looks, and may be another user than the gate's: nothing is made. Throws `.obstructed` where a directory that the gate
+    /// makes at its start is missing.
+    package convenience init(lookingInto path: String) throws(StagingError) {
+        let root = try Directory(path: path)
+        for name in StagingLayout.madeAtStart {
+            var place: Directory? = root
+            for component in name.split(separator: "/") { place = try place?.existing(String(component)) }
+            if place == nil {
+                throw StagingError(
+                    .obstructed, "\(path)/\(name) is missing",
+                    fix: "put it back if it was moved away; else the gate makes it at its next start")
+            }
+        }
+        try self.init(path: path)
+    }
+
     /// Where an account's partial uploads lie; made durably when absent.
     package func uploads(of account: String) throws(StagingError) -> Directory {
         try uploads.durable([account])

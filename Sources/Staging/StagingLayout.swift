@@ -40,6 +40,9 @@ package enum StagingLayout {
         "\(quarantine)/\(webhook)",
     ]
 
+    /// Those without which no staging directory is whole.
+    static var madeAtStart: ArraySlice<String> { directories.prefix(7) }
+
     // MARK: Released drops
 
     /// `ready/` and a path under it, as receipts have it.

@@ -1,11 +1,11 @@
-// Ends the gate once another process has written its ledger. That can only be after somebody has removed the lock: what this process knows
-// of drops and callers lacks what came meanwhile, and a new start reads all of it.
+// Looks whether the ledger is this process's to write: its files may be moved, and its lock removed. Once another process has written it
+// the gate ends: what it knows of drops and callers lacks what came meanwhile, and a new start reads all of it.
 import Blocking
 package import Intake
 import Ledger
 import ServiceLifecycle
 
-/// Looks every second. Until it is heard, nothing is accepted: each commit looks, too.
+/// Looks every second. Nothing is accepted meanwhile: each commit looks, too.
 package final class LedgerWatch: Service {
     private static let interval = Duration.seconds(1)
 
@@ -19,7 +19,7 @@ package final class LedgerWatch: Service {
         try await withTaskExecutorPreference(executor) {
             try await cancelWhenGracefulShutdown {
                 while !Task.isCancelled {
-                    try self.intake.requireNoOtherWriter()
+                    try self.intake.lookAtLedger()
                     try? await Task.sleep(for: Self.interval)
                 }
             }

@@ -424,7 +424,7 @@ import Testing
             "\(waiting)")
         #expect(try await lines("show", drop.id)[0]["state"] == "released")
         // An empty one, as a start of the gate would make it.
-        try FileManager.default.createDirectory(atPath: staging + "/ready", withIntermediateDirectories: true)
+        _ = try StagingArea(path: staging)
         #expect(try await lines("list")[0]["state"] == "released")
         #expect(try await lines("list", "--waiting").isEmpty)
     }

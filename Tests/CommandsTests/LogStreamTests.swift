@@ -22,21 +22,33 @@ import Testing
             try #require(fcntl(writing, Self.setSize, 4096) > 0)
         }
 
-        /// What is read until it has this end.
-        func contents(through end: String) -> String {
-            var (text, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 1000))
-            while !text.suffix(end.utf8.count).elementsEqual(end.utf8) {
-                let count = read(reading, &buffer, buffer.count)
-                guard count > 0 else { break }
-                text += buffer[..<count]
-            }
-            return String(decoding: text, as: UTF8.self)
-        }
+        func contents(through end: String) -> String { LogStreamTests.contents(of: reading, through: end) }
 
         func close() {
             Foundation.close(reading)
             Foundation.close(writing)
         }
+    }
+
+    /// What is read until it has this end.
+    private static func contents(of descriptor: Int32, through end: String) -> String {
+        var (text, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 1000))
+        while !text.suffix(end.utf8.count).elementsEqual(end.utf8) {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            text += buffer[..<count]
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Whether who writes them is done before anybody reads.
+    private func goesOn(_ lines: [String], to stream: LogStream) -> Bool {
+        let done = DispatchSemaphore(value: 0)
+        DispatchQueue(label: "writer").async {
+            for line in lines { stream.write(line) }
+            done.signal()
+        }
+        return done.wait(timeout: .now() + 20) == .success
     }
 
     private func lines(_ count: Int) -> [String] {
@@ -91,6 +103,17 @@ import Testing
         #expect(pipe.contents(through: "\n") == line)
     }
 
+    @Test func aLineThatIsLongerThanWhatMayWaitIsToldAndThoseBehindItCome() throws {
+        let pipe = try Pipe()
+        defer { pipe.close() }
+        let stream = LogStream(pipe.writing, most: 100)
+        stream.write(String(repeating: "x", count: 10_000) + "\n")
+        #expect(pipe.contents(through: "nobody read it\n").contains("1 line of this log missing here"))
+        stream.finish(within: 60)
+        stream.write("next\n")
+        #expect(pipe.contents(through: "next\n") == "next\n")
+    }
+
     @Test func theDescriptionThatOthersShareGoesOnToWait() throws {
         let pipe = try Pipe()
         defer { pipe.close() }
@@ -110,7 +133,11 @@ import Testing
         try #require(terminal >= 0)
         defer { Foundation.close(terminal) }
         let stream = LogStream(terminal)
-        for line in lines(1000) { stream.write(line) }
+        let lines = lines(1000)
+        try #require(goesOn(lines, to: stream))
+        // A terminal ends lines with two bytes.
+        let end = lines[999].dropLast().description + "\r\n"
+        #expect(Self.contents(of: master, through: end).split(separator: "\r\n").map { "\($0)\n" } == lines)
     }
 
     @Test func aSocketThatNobodyReadsHoldsUpNobody() throws {
@@ -118,7 +145,12 @@ import Testing
         try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         defer { for end in ends { Foundation.close(end) } }
         let stream = LogStream(ends[0])
-        for line in lines(20_000) { stream.write(line) }
+        let lines = lines(20_000)
+        try #require(goesOn(lines, to: stream))
+        let found = Self.contents(of: ends[1], through: "nobody read it\n").split(separator: "\n")
+        #expect(
+            found.dropLast().map { "\($0)\n" } == Array(lines.prefix(found.count - 1)) && found.count > 10_000
+        )
     }
 
     @Test func aReaderThatIsGoneHoldsUpNothing() throws {

@@ -66,7 +66,7 @@ class Intruded(unittest.TestCase):
     def test_a_gate_whose_ledger_another_process_has_written_ends_to_be_started_again(self):
         self.gate.start()
         self.stored("1")
-        # It would take its lock again before another one can.
+        # A gate that answers keeps a second one from starting.
         self.gate.process.send_signal(signal.SIGSTOP)
         try:
             os.unlink(self.ledger + ".lock")

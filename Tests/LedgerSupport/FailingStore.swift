@@ -91,6 +91,8 @@ package final class FailingStore: LedgerStore {
 
     package func close() { store.close() }
     package func requireInPlace() throws { try store.requireInPlace() }
+    package var hasLock: Bool { store.hasLock }
+    package func pendingUploadPaths() throws -> [String] { try store.pendingUploadPaths() }
 
     package func size() throws -> Int64 { try store.size() }
     package func lastTime() throws -> Instant? { try store.lastTime() }

@@ -282,6 +282,8 @@ private final class FailingStore: LedgerStore {
 
     func close() {}
     func requireInPlace() {}
+    var hasLock: Bool { true }
+    func pendingUploadPaths() throws -> [String] { [] }
     func size() throws -> Int64 { next.load(ordering: .relaxed) }
     func lastTime() throws -> Instant? { nil }
     func root(size: Int64) throws -> MerkleHash { .empty }

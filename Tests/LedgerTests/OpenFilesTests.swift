@@ -38,11 +38,13 @@ import Testing
         try append(store)
         let (place, away) = (directory.file(name), directory.file("away"))
         try move(place, away)
-        #expect(try code { try append(store) } == .missing && code { try store.requireInPlace() } == .missing)
-        #expect(try code { _ = try store.commit([.touch], now: .now()) } == .missing)
+        #expect(
+            try code { try append(store) } == .unwritable
+                && code { try store.requireInPlace() } == .unwritable)
+        #expect(try code { _ = try store.commit([.touch], now: .now()) } == .unwritable)
         // Another one in its place is not it.
         try FileManager.default.copyItem(atPath: away, toPath: place)
-        #expect(try code { try append(store) } == .missing)
+        #expect(try code { try append(store) } == .unwritable)
         try FileManager.default.removeItem(atPath: place)
         try move(away, place)
         try store.requireInPlace()

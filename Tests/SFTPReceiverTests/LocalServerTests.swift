@@ -94,13 +94,28 @@ import Testing
         }
     }
 
+    @Test func aNameIsLostWhereNobodyListensAtItAndNotWhereAnotherDoes() throws {
+        let kept = KeptSocket(path)
+        let own = try kept.open()
+        #expect(!kept.isLost)
+        try withExtendedLifetime(own) {
+            // Another one listens there.
+            let other = try AcceptingSocket.unix(path)
+            withExtendedLifetime(other) { #expect(!kept.isLost) }
+        }
+        // It has ended, and its name stays.
+        #expect(FileManager.default.fileExists(atPath: path) && kept.isLost)
+        let again = try kept.open()
+        #expect(!kept.isLost)
+        unlink(path)
+        #expect(kept.isLost)
+        withExtendedLifetime(again) {}
+    }
+
     @Test func aSocketWhoseFileIsRemovedIsOpenedAnew() async throws {
-        let path = path
-        let server = LocalServer(
-            socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16
-        ) {
-            guard Presence.isGone(path) else { return nil }
-            return try? AcceptingSocket.unix(path)
+        let kept = KeptSocket(path)
+        let server = LocalServer(socket: try kept.open(), label: "test", longest: 1 << 16) {
+            kept.isLost ? try? kept.open() : nil
         }
         let executor = BlockingExecutor(label: "server", width: 4)
         let serving = Task(executorPreference: executor) {

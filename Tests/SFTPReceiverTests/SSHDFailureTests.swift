@@ -1,4 +1,4 @@
-// A sshd that cannot do its work under a running gate: what callers meet, what the ledger and health say, and how it ends.
+// An sshd that cannot do its work under a running gate: what callers meet, what the ledger and health say, and how it ends.
 import Foundation
 import Intake
 import JSON
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(
-        "A sshd that is none any more is told with its exit status, and one that cannot be started with the reason"
+        "An sshd that is none any more is told with its exit status, and one that cannot be started with the reason"
     )
     func replacedProgram() async throws {
         let directory = try TemporaryDirectory("sshd")

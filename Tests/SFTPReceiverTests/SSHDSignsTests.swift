@@ -21,7 +21,7 @@ import Testing
         signs(messages).failure(of: "/sshd", status: status, isReset: isReset)
     }
 
-    @Test("A sshd that ends before it has the connection fails by itself, with its status and what it said")
+    @Test("An sshd that ends before it has the connection fails by itself, with its status and what it said")
     func beforeTheConnection() {
         #expect(
             failure(status: 1)
@@ -50,7 +50,7 @@ import Testing
         #expect(failure(isReset: true) == nil)
     }
 
-    @Test("A sshd that has the connection and cannot do its work says why")
+    @Test("An sshd that has the connection and cannot do its work says why")
     func afterTheConnection() {
         #expect(
             failure(Self.began, "fatal: fork of unprivileged child failed\r\n")

@@ -75,7 +75,9 @@ import Testing
         let gate = try GateDirectory.complete()
         let problems = try gate.problems(
             Self.settings + "forward: {file: {path: state/nothere/../ledger.sqlite}}\n")
-        #expect(problems.count == 1 && problems[0].contains("behind what is not there"), "\(problems)")
+        #expect(
+            problems.count == 1 && problems[0].contains("goes back by .. from a directory that is not there"),
+            "\(problems)")
     }
 
     @Test(arguments: [

@@ -85,12 +85,32 @@ import Testing
         #expect(try area.ready.receipt(drop.id)?.drop == drop.id && area.ready.hasReceipt(drop.id))
     }
 
-    @Test func receiptsThatWereMovedAwayAreNotMadeAnew() throws {
-        try manager.moveItem(atPath: home.file("receipts"), toPath: home.file("away"))
-        let drop = try release(.upload, 0)[0]
-        #expect(!manager.fileExists(atPath: home.file("receipts")))
-        try manager.moveItem(atPath: home.file("away"), toPath: home.file("receipts"))
-        #expect(manager.fileExists(atPath: home.file("receipts/\(drop.id).json")))
+    @Test(arguments: Kind.allCases, ["receipts", "ready", "incoming/webhook"])
+    func whatWasMovedAwayIsWaitedForAndNothingIsWrittenElsewhere(kind: Kind, name: String) throws {
+        // Uploads do not go through the directory of events.
+        guard kind != .upload || name != "incoming/webhook" else { return }
+        let (place, away) = (home.file(name), home.file("away"))
+        try manager.moveItem(atPath: place, toPath: away)
+        let before = try manager.subpathsOfDirectory(atPath: away).filter { !$0.contains("/") }
+        let error = try #require(refusal { _ = try release(kind, 0) })
+        #expect(
+            error.code == .obstructed && error.message.hasPrefix("\(place) is not the directory"), "\(error)")
+        #expect(!manager.fileExists(atPath: place))
+        #expect(try manager.subpathsOfDirectory(atPath: away).filter { !$0.contains("/") } == before)
+        try manager.moveItem(atPath: away, toPath: place)
+        try area.ready.recover()
+        for (id, path) in try release(kind, 100) {
+            #expect(try area.ready.receipt(id, at: path)?.file == "ready/" + path)
+        }
+    }
+
+    @Test(arguments: StagingLayout.directories.prefix(7))
+    func whoLooksMakesNothing(name: String) throws {
+        _ = try StagingArea(lookingInto: home.path)
+        try manager.removeItem(atPath: home.file(name))
+        let error = try #require(refusal { _ = try StagingArea(lookingInto: home.path) })
+        #expect(error.code == .obstructed && error.message.hasPrefix(home.file(name)), "\(error)")
+        #expect(!manager.fileExists(atPath: home.file(name)))
     }
 
     @Test(arguments: Kind.allCases)

@@ -91,7 +91,10 @@ struct AccountAddCommand: AsyncParsableCommand {
         let path = Paths.absolute(file)
         guard !file.isEmpty else { throw ManagementError(.invalid, "--key is empty", fix: "name a file") }
         let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+        do {
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            data = try file.read(upToCount: 1 << 20) ?? Data()
+        } catch {
             let why = AccessAdvice.denial(path, SystemError(of: error) ?? SystemError(EIO))
             throw ManagementError(.invalid, "--key: \(why)")
         }

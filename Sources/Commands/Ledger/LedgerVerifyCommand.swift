@@ -76,7 +76,7 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
 
     /// The error with other advice than to run this command.
     private static func withoutItself(_ error: LedgerError) -> LedgerError {
-        guard error.fix?.contains("`dropgate ledger verify`") == true else { return error }
+        guard error.fix == LedgerError.adviceOnDamage else { return error }
         return LedgerError(
             error.code, error.message,
             fix: "keep the file as evidence, and put a whole copy back from a backup", mayPass: error.mayPass)

@@ -43,11 +43,11 @@ final class LogStream: TextOutputStream, Sendable {
                 if bytes.isEmpty { return false }
             }
             // Behind a gap nothing is kept before the gap is told.
-            guard state.lost == 0, state.waiting.count + bytes.count <= most else {
+            if state.lost == 0, state.waiting.count + bytes.count <= most {
+                state.waiting += bytes
+            } else {
                 state.lost += 1
-                return false
             }
-            state.waiting += bytes
             guard !state.isDraining else { return false }
             state.isDraining = true
             draining.enter()

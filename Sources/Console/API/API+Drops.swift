@@ -142,7 +142,8 @@ extension Problem {
     fileprivate static func noSpace(_ full: IntakeError) -> Problem {
         var problem = Problem(
             .serviceUnavailable, "no_space",
-            "this would be recorded, and the gate's disk is full; nothing is until its owner has made space")
+            "this would be recorded, and the gate has less space than it keeps back; try again once its keeper has made room"
+        )
         problem.headers[.retryAfter] = full.retryAfter.map { "\($0)" }
         return problem
     }

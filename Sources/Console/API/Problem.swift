@@ -16,7 +16,7 @@ struct Problem: Error, Sendable {
     var headers: HTTPFields = [:]
     /// For the ledger; nil: it is nothing that somebody was kept from.
     var reason: Reason?
-    /// For the gate's log: what the caller is not told of a failure. nil: it is none, or health tells of it.
+    /// For the gate's log: what the caller is not told. nil: it is told all.
     private(set) var logged: String?
 
     init(_ status: HTTPResponse.Status, _ code: String, _ detail: String, reason: Reason? = nil) {
@@ -74,10 +74,12 @@ struct Problem: Error, Sendable {
         case .unavailable:
             self.init(.serviceUnavailable, "try_later", text)
             headers[.retryAfter] = known?.retryAfter.map { "\($0)" }
+            logged = text == known?.description ? nil : known?.description
         case .configuration:
             // Whoever keeps the gate has to mend it first.
             self.init(.serviceUnavailable, "try_later", text)
             headers[.retryAfter] = "60"
+            logged = known?.description
         case .internalError, .notAsSigned, nil:
             self.init(.internalServerError, "internal", text)
             logged = known?.description ?? "\(error)"

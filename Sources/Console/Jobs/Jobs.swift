@@ -133,7 +133,7 @@ final class Jobs: Sendable {
                 change(job.id) { $0.failure = "the gate stopped meanwhile" }
             } catch {
                 let problem = Problem(error)
-                logger.error("the console: \(job.title): \(problem.logged ?? problem.detail)")
+                if let text = problem.logged { logger.error("the console: \(job.title): \(text)") }
                 change(job.id) { $0.failure = problem.detail }
             }
             change(job.id) { $0.ended = .now() }

@@ -118,24 +118,15 @@ extension Intake {
         throw StagingError(
             .obstructed, "\(uploads)/\(account) is gone, and accepted uploads may lie in it",
             fix:
-                "put it back; if it is lost for good, make an empty directory of the gate's user in its place, and the gate records "
-                + "those uploads as lost")
+                "put it back; if it is lost for good, make an empty directory of the gate's user in its place and restart the gate, which "
+                + "then records those uploads as lost")
     }
 
     /// Accounts with accepted uploads in their directories that are not released. Those that the ledger keeps are written anew, wherever
     /// that is.
     static func accountsOfPending(in store: any LedgerStore) throws -> Set<String> {
-        var accounts: Set<String> = []
-        var after: Int64 = -1
-        while case let pending = try store.pendingUploads(after: after, limit: 256), let last = pending.last {
-            after = last.record.seq
-            for drop in pending {
-                guard let incoming = drop.record.incoming, !StagingLayout.isSmallFile(incoming),
-                    let account = StagingLayout.account(ofIncoming: incoming)
-                else { continue }
-                accounts.insert(account)
-            }
-        }
-        return accounts
+        Set(
+            try store.pendingUploadPaths().filter { !StagingLayout.isSmallFile($0) }.compactMap(
+                StagingLayout.account(ofIncoming:)))
     }
 }

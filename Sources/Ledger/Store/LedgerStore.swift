@@ -18,10 +18,13 @@ package protocol LedgerStore: AnyObject, Sendable {
     /// Carries out all operations in one durable transaction: all of them or, when it throws, none.
     func commit(_ operations: [LedgerOperation], now: Instant) throws -> [LedgerOutcome]
 
-    /// Throws `LedgerError` where this process may not write: `.missing` where what it has open is not what others find in the ledger's
+    /// Throws `LedgerError` where this process may not write: `.unwritable` where what it has open is not what others find in the ledger's
     /// place, so that what it writes would be lost; `.outrun` for good, once another process has written. Cheap; a commit looks first,
     /// too.
     func requireInPlace() throws
+
+    /// Whether what this process has locked is still what others ask for. The next commit sets that right, or throws `.locked`.
+    var hasLock: Bool { get }
 
     /// The number of entries.
     func size() throws -> Int64
@@ -38,6 +41,8 @@ package protocol LedgerStore: AnyObject, Sendable {
     func pendingDrops(after seq: Int64, limit: Int) throws -> [PendingDrop]
     /// As `pendingDrops`, uploads alone: however many events wait, none of their bodies is read.
     func pendingUploads(after seq: Int64, limit: Int) throws -> [PendingDrop]
+    /// Where the bytes of committed and unreleased uploads lie (`DropRecord.incoming`), without anything else of them.
+    func pendingUploadPaths() throws -> [String]
     /// What the store keeps of the drop with this number until it is released: a webhook's body, or a small upload; nil when it
     /// keeps nothing of it.
     func body(seq: Int64) throws -> [UInt8]?

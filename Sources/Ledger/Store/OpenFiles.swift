@@ -20,16 +20,16 @@ struct OpenFiles: Sendable {
             "stop the gate and put the whole ledger back from a backup (.github/guides/operating.md, \"Restore\")"
         // SQLite brings its log into the file when it closes it, whatever the log is called by then.
         let close =
-            "stop the gate by SIGTERM and not SIGKILL, by which the ledger's file gets all that it lacks, run `dropgate ledger verify`, "
-            + "and start the gate again"
+            "stop the gate with SIGTERM, never with SIGKILL: as it ends it writes into the ledger's file what that lacks; then run "
+            + "`dropgate ledger verify`, and start the gate again"
         files = [(paths.file, restore), (paths.wal, close), (paths.sharedMemory, close)].compactMap {
             path, fix in
             FileIdentity(path: path).map { OpenFile(path: path, identity: $0, fix: fix) }
         }
     }
 
-    /// Throws `LedgerError`: `.missing` where one of them was moved or removed, or something else lies in its place; `.unwritable`
-    /// where that cannot be looked at. As many calls of lstat(2).
+    /// Throws `LedgerError(.unwritable)` where one of them was moved or removed, or something else lies in its place, and where that
+    /// cannot be looked at: it may be in its place again later. As many calls of lstat(2).
     func requireInPlace() throws(LedgerError) {
         for file in files {
             let found: FileIdentity?
@@ -40,9 +40,9 @@ struct OpenFiles: Sendable {
             }
             guard found != file.identity else { continue }
             throw LedgerError(
-                .missing,
+                .unwritable,
                 "\(file.path) is not the file that the gate has open: that was moved or removed, or another one was put in its place",
-                fix: "if it was moved, move it back; if it is lost, \(file.fix)")
+                fix: "if it was moved, move it back; if it is lost, \(file.fix)", mayPass: true)
         }
     }
 }

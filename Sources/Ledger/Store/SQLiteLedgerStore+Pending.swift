@@ -23,6 +23,19 @@ extension SQLiteLedgerStore {
         try pending("incoming IS NOT NULL", after: seq, limit: limit)
     }
 
+    func pendingUploadPaths() throws -> [String] {
+        try database.readLedger { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql:
+                    "SELECT incoming FROM \(Schema.drops(in: .pending)) AND incoming IS NOT NULL ORDER BY seq"
+            )
+            var paths: [String] = []
+            while let row = try rows.next() { paths.append(try TableRow(row, of: "drops").text("incoming")) }
+            return paths
+        }
+    }
+
     private func pending(_ which: String, after seq: Int64, limit: Int) throws -> [PendingDrop] {
         try database.readLedger { db in
             var after = seq

@@ -89,9 +89,7 @@ final class SQLiteLedgerStore: LedgerStore {
             throw LedgerError(
                 .forked,
                 "its newest entry, \(seq), is none that a gate has written there: another program has changed the ledger",
-                fix:
-                    "keep it as evidence, run `dropgate ledger verify`, and put the whole ledger back from a backup"
-            )
+                fix: LedgerError.adviceOnDamage)
         }
         return Head(
             seq: seq, time: try row?.time("time") ?? Instant(microseconds: .min / 2),
@@ -154,11 +152,13 @@ final class SQLiteLedgerStore: LedgerStore {
         try files.requireInPlace()
     }
 
+    var hasLock: Bool { lock.withLock(\.isInPlace) }
+
     /// Where the lock's file was removed, another process may have locked a new one and written. It is taken again once it is free.
     /// Throws `LedgerError`: `.locked` until then, and from then on `.outrun` where somebody has written: a new start reads all of that,
     /// this process would not.
     private func keepLock() throws {
-        guard !lock.withLock(\.isInPlace) else { return }
+        guard !hasLock else { return }
         let taken = try FileLock(path: paths.lock, tries: 1)
         let newest = try database.read { try Self.newest($0) }
         guard newest == head.withLock(\.seq) else {

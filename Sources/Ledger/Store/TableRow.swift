@@ -80,7 +80,8 @@ struct TableRow {
 
 extension LedgerError {
     /// What to do about a ledger that is damaged.
-    static let adviceOnDamage = "keep it as evidence, run `dropgate ledger verify`, and put a whole copy back"
+    package static let adviceOnDamage =
+        "keep it as evidence, run `dropgate ledger verify`, and put a whole copy back"
 
     /// Of a ledger in which something stands that the gate never writes.
     static func damaged(_ what: String) -> LedgerError {

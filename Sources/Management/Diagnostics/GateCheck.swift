@@ -190,7 +190,7 @@ struct GateCheck {
             guard (try? sftp.checkPaths()) != nil, let lack = try await sftp.rehearse() else { return [] }
             return [Finding("openssh", .fail, "no login by SFTP is possible: \(lack)", fix: Self.reinstall)]
         } catch {
-            return [.fatal("openssh", "\(error)", fix: Finding.mend)]
+            return [Self.finding(error)]
         }
     }
 
@@ -206,8 +206,15 @@ struct GateCheck {
             return Finding(
                 "openssh", .ok, "\(try await tools.checkSession()), of this program, is of its release")
         } catch {
-            return .fatal("openssh", "\(error)", fix: Finding.mend)
+            return Self.finding(error)
         }
+    }
+
+    /// A program that could not be started for want of processes, or did not end, may do so later.
+    private static func finding(_ error: SSHDError) -> Finding {
+        var finding = Finding.fatal("openssh", "\(error)", fix: Finding.mend)
+        if error.code == .failed { finding.start = .isPutOff }
+        return finding
     }
 
     private static let reinstall = "apt-get install --reinstall openssh-server libnss-wrapper"
@@ -220,7 +227,7 @@ struct GateCheck {
     func held() -> [Finding] {
         do {
             guard try settings.mayHoldEvents() else { return [] }
-            let staging = try StagingArea(path: settings.staging.path)
+            let staging = try StagingArea(lookingInto: settings.staging.path)
             return Self.damaged(try staging.damagedEvents(), settings)
                 + Self.waiting(try staging.quarantinedEvents())
         } catch {

@@ -19,7 +19,7 @@ enum PathCheck {
         try check(socket: settings.controlSocket)
         guard let sftp = SFTPReceiver.Configuration(settings) else { return }
         do throws(SSHDError) { try sftp.checkPaths() } catch {
-            throw ManagementError(.configuration, "\(error)", cause: error)
+            throw ManagementError(error)
         }
     }
 
@@ -27,7 +27,7 @@ enum PathCheck {
     static func check(newState state: String) throws(ManagementError) {
         try check(socket: state + "/run/control.sock")
         do throws(SSHDError) { try SFTPReceiver.Configuration.check(state: state) } catch {
-            throw ManagementError(.configuration, "\(error)", cause: error)
+            throw ManagementError(error)
         }
     }
 

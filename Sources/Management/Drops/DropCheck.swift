@@ -39,7 +39,7 @@ struct DropCheck {
     /// Never makes a staging directory: one that is not there cannot be verified.
     init(staging path: String, reader: any LedgerReading) throws {
         try ReadyLook.require(path)
-        staging = try StagingArea(path: path)
+        staging = try StagingArea(lookingInto: path)
         self.reader = reader
     }
 

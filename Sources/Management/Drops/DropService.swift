@@ -112,7 +112,7 @@ package struct DropService: Sendable {
     /// Events that are held in quarantine, oldest first.
     package func held(limit: Int = .max) throws -> [DropView] {
         guard try settings.mayHoldEvents() else { return [] }
-        return try StagingArea(path: settings.staging.path).quarantinedEvents().prefix(limit)
+        return try StagingArea(lookingInto: settings.staging.path).quarantinedEvents().prefix(limit)
             .map(DropView.init(held:))
     }
 
@@ -157,7 +157,8 @@ package struct DropService: Sendable {
         guard DropID.isValid(id),
             try Presence.check("\(settings.staging.path)/\(StagingLayout.ready)")
         else { return nil }
-        return try StagingArea(path: settings.staging.path).quarantinedReceipt(id).map(DropView.init(held:))
+        return try StagingArea(lookingInto: settings.staging.path).quarantinedReceipt(id).map(
+            DropView.init(held:))
     }
 
     /// Compares released files and their receipts with the ledger. A drop that cannot be read is a finding; what the ledger throws ends it.

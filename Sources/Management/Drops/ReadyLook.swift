@@ -20,7 +20,7 @@ struct ReadyLook {
         let path = settings.staging.path
         try Self.require(path)
         self.path = path
-        staging = try StagingArea(path: path)
+        staging = try StagingArea(lookingInto: path)
         self.reader = reader
     }
 

@@ -163,10 +163,7 @@ struct ConnectionHandler: Sendable {
                 status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
                     process, messages in
                     await connection.started(process)
-                    for await message in messages {
-                        await follow(message, connection, log, accounts)
-                        if await log.signs.showItWorks { sshd.works(since: began) }
-                    }
+                    for await message in messages { await follow(message, connection, log, accounts, began) }
                 }
                 await judge(connection, log, status)
             } catch {
@@ -240,18 +237,18 @@ struct ConnectionHandler: Sendable {
             (error as? SSHDError)?.description ?? (error as? ListenError)?.description
             ?? SSHDTools.words(error)
         let failure = "sshd cannot be started: \(why)"
-        let code = (error as? ListenError)?.code ?? SSHDTools.code(error)
         // Open connections may be what takes all of it: who is one too many is not told of sshd.
-        let hadNoRoom = code.map { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains($0) } ?? false
+        let hadNoRoom = SSHDTools.wantsRoom((error as? ListenError)?.code ?? SSHDTools.code(error))
         sshd.failed(failure, hadNoRoom: hadNoRoom)
         await log.fail(failure, reason: hadNoRoom ? .connectionLimit : .sshdFailed)
     }
 
     private func follow(
-        _ message: String, _ connection: SFTPConnection, _ log: LoginLog, _ accounts: AccountSnapshot
+        _ message: String, _ connection: SFTPConnection, _ log: LoginLog, _ accounts: AccountSnapshot,
+        _ began: ContinuousClock.Instant
     ) async {
         let event = SSHDLogParser.parse(message)
-        await log.noteSigns(event, message)
+        if await log.noteSigns(event, message) { sshd.works(since: began) }
         if logger.logLevel <= .debug {
             let text = await log.printable(message, event, accounts)
             logger.debug("sshd: \(text)")

@@ -13,7 +13,12 @@ actor LoginLog {
 
     func note(_ event: SSHDLogEvent) { record.note(event) }
 
-    func noteSigns(_ event: SSHDLogEvent, _ message: String) { signs.note(event, message) }
+    /// Returns whether this message was the first to show that sshd works.
+    func noteSigns(_ event: SSHDLogEvent, _ message: String) -> Bool {
+        let didShow = signs.showItWorks
+        signs.note(event, message)
+        return !didShow && signs.showItWorks
+    }
 
     /// The connection was made to wait, or may show no password.
     func slow(_ pace: Pace) { record.slow(pace) }

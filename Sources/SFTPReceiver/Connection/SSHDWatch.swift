@@ -1,4 +1,5 @@
-// Whether sshd does its work, as callers and checks meet it: told to health for as long as it does not, and once to the log.
+// Whether sshd does its work, as callers and checks meet it: told to health until a caller gets as far as its name, or sshd's own check
+// passes. That check does not meet all that a caller meets: what it misses is told again with the next one.
 import Intake
 import Logging
 import Synchronization
@@ -12,6 +13,8 @@ final class SSHDWatch: Sendable {
 
     private struct Failure: Equatable {
         let at: ContinuousClock.Instant
+        /// When sshd is to be asked again.
+        var nextLook: ContinuousClock.Instant
         let pause: Duration
     }
 
@@ -29,7 +32,8 @@ final class SSHDWatch: Sendable {
 
     /// - Parameter hadNoRoom: for another process of its own, or for its files.
     func failed(_ why: String, hadNoRoom: Bool = false) {
-        failure.withLock { $0 = Failure(at: .now, pause: hadNoRoom ? Self.pauseForRoom : Self.pause) }
+        let (now, pause) = (ContinuousClock.now, hadNoRoom ? Self.pauseForRoom : Self.pause)
+        failure.withLock { $0 = Failure(at: now, nextLook: now + pause, pause: pause) }
         let message = "no login by SFTP is possible: \(why)"
         if health.set(problem: Self.problem, message: message) { logger.error("\(message)") }
     }
@@ -61,10 +65,11 @@ final class SSHDWatch: Sendable {
     /// Asks sshd itself, some time after it failed: nobody may call while the gate says that it is not ready.
     func checkAgain() async {
         let due = failure.withLock { failure -> Failure? in
-            guard let last = failure, ContinuousClock.now - last.at >= last.pause else { return nil }
-            let next = Failure(at: .now, pause: last.pause)
-            failure = next
-            return next
+            let now = ContinuousClock.now
+            guard var last = failure, now >= last.nextLook else { return nil }
+            last.nextLook = now + last.pause
+            failure = last
+            return last
         }
         guard let due else { return }
         do throws(SSHDError) {

@@ -39,7 +39,7 @@ package struct SSHDTools: Sendable, Hashable {
         var errors: String
     }
 
-    /// Runs a program to its end. One that does not come to it is killed (`.missing`): nothing that the gate asks for takes
+    /// Runs a program to its end. One that does not come to it is killed (`.failed`): nothing that the gate asks for takes
     /// longer, but for a slow machine that makes an RSA key.
     static func run(
         _ program: String, _ arguments: [String],
@@ -67,7 +67,7 @@ package struct SSHDTools: Sendable, Hashable {
                 defer { group.cancelAll() }
                 guard let answer = try await group.next() ?? nil else {
                     throw SSHDError(
-                        .missing,
+                        .failed,
                         "\(program) did not end within \(patience.components.seconds) s; see what it is")
                 }
                 return answer
@@ -75,8 +75,14 @@ package struct SSHDTools: Sendable, Hashable {
         } catch let error as SSHDError {
             throw error
         } catch {
-            throw SSHDError(.missing, "cannot run \(program): \(words(error))")
+            throw SSHDError(
+                wantsRoom(code(error)) ? .failed : .missing, "cannot run \(program): \(words(error))")
         }
+    }
+
+    /// Whether there was no room for another process or file, which passes as others end.
+    static func wantsRoom(_ code: Int32?) -> Bool {
+        code.map { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains($0) } ?? false
     }
 
     /// errno(3) of what kept a program from starting; nil where it is not known.

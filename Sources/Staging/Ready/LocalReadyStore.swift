@@ -25,7 +25,7 @@ package final class LocalReadyStore: ReadyStore {
         receipts = try RenewedDirectory(StagingLayout.receipts, in: root) { consumers?.admit(receipts: $0) }
         let incoming = try root.durable([StagingLayout.incoming])
         scratch = try incoming.durable([StagingLayout.sftp])
-        batches = try RenewedDirectory(StagingLayout.webhook, below: [StagingLayout.incoming], in: root)
+        batches = try RenewedDirectory(StagingLayout.webhook, below: incoming, in: root)
         for directory in [ready, scratch] { try directory.requireFilesystem(of: root) }
         consumers?.admit(ready, inReady: [])
     }
@@ -58,12 +58,16 @@ package final class LocalReadyStore: ReadyStore {
 
     /// Unlike receipts, what waits for consumers is nothing that the gate makes anew without a word.
     private func requireReady() throws(StagingError) {
-        guard ready.isRemoved, !root.holds(ready, as: StagingLayout.ready) else { return }
-        throw StagingError(
-            .obstructed, "\(ready.path) was removed while the gate ran, with all that waited in it",
-            fix:
-                "put it back from a backup if there is one, and restart the gate, which makes it if it is missing"
-        )
+        switch root.loss(of: ready, as: StagingLayout.ready) {
+        case nil: return
+        case .moved: throw root.moved(StagingLayout.ready)
+        case .removed:
+            throw StagingError(
+                .obstructed, "\(ready.path) was removed while the gate ran, with all that waited in it",
+                fix:
+                    "put it back from a backup if there is one, and restart the gate, which makes it if it is missing; what is not in "
+                    + "it then counts as taken")
+        }
     }
 
     // MARK: Made for consumers
