@@ -22,6 +22,8 @@ package struct AccountError: Error, Sendable, Hashable, CustomStringConvertible 
         package static let notFound = Code("not_found")
         /// The directory of the accounts is none, or this process may not use it: a person sets that right.
         package static let unusable = Code("unusable")
+        /// There is no room for the account's file.
+        package static let full = Code("full")
         /// The file system refused.
         package static let failed = Code("failed")
     }

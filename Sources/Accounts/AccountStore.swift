@@ -110,7 +110,8 @@ package struct AccountStore: Sendable {
             switch error.code {
             case .notFound: .notFound
             case .denied, .obstructed: .unusable
-            case .badPath, .full, .exists, .damaged, .failed: .failed
+            case .full: .full
+            case .badPath, .exists, .damaged, .failed: .failed
             }
         return AccountError(code, error.description)
     }

@@ -1,5 +1,4 @@
 // What is wrong with a file, as a value.
-import Glibc
 
 /// Why a file could not be used, worded for the end of "FILE …".
 package struct FileError: Error, Sendable, CustomStringConvertible {
@@ -24,7 +23,7 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
         self.init(
             message: action == "read"
                 ? AccessAdvice.denial(path, error) : "cannot \(action) \(path): \(error)",
-            saysFix: isDenial, isDenial: isDenial, isFull: [ENOSPC, EDQUOT].contains(error.code))
+            saysFix: isDenial, isDenial: isDenial, isFull: error.isFull)
     }
 
     private init(message: String, saysFix: Bool, isDenial: Bool, isFull: Bool = false) {

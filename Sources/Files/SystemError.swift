@@ -11,6 +11,12 @@ package struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
     /// It is about permission.
     package var isDenial: Bool { [EACCES, EPERM].contains(code) }
 
+    /// The filesystem has no room, or this user may take no more of it: that may pass.
+    package var isFull: Bool { [ENOSPC, EDQUOT].contains(code) }
+
+    /// What to do about that.
+    package static let adviceOnFull = "make room on that filesystem"
+
     /// What the system refused to one of Foundation's calls; nil when that is not known.
     package init?(of error: any Error) {
         switch error {

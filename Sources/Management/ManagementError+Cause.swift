@@ -5,6 +5,7 @@ package import Intake
 import Ledger
 import SFTPReceiver
 import Settings
+import Sockets
 import Staging
 
 extension ManagementError {
@@ -20,9 +21,11 @@ extension ManagementError {
         case let error as IntakeError: ManagementError(error)
         case let error as SSHDError: ManagementError(error)
         case let error as StagingError: ManagementError(error)
+        case let error as ListenError where error.needsMending:
+            ManagementError(.configuration, "\(error)", cause: error)
         case let error as FileError where error.isFull:
             ManagementError(
-                .unavailable, "\(error)", fix: "make room on that filesystem", retryAfter: 60, cause: error)
+                .unavailable, "\(error)", fix: SystemError.adviceOnFull, retryAfter: 60, cause: error)
         case let error as FileError:
             // Who may read a file is set right by a person.
             ManagementError(error.isDenial ? .configuration : .internalError, "\(error)", cause: error)
@@ -51,7 +54,7 @@ extension ManagementError {
                 cause: error)
         case .full:
             self.init(
-                .unavailable, error.message, fix: error.fix ?? "make room on that filesystem", retryAfter: 60,
+                .unavailable, error.message, fix: error.fix ?? SystemError.adviceOnFull, retryAfter: 60,
                 cause: error)
         case .badPath, .notFound, .exists, .damaged, .failed:
             self.init(.internalError, error.message, fix: error.fix, cause: error)

@@ -52,7 +52,7 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
     package init(errno error: Int32, _ what: String, at place: String? = nil, to action: String = "read") {
         let code: Code =
             switch error {
-            case ENOSPC, EDQUOT: .full
+            case _ where SystemError(error).isFull: .full
             case ENOENT: .notFound
             case EEXIST, ENOTEMPTY: .exists
             case ELOOP, ENOTDIR: .badPath

@@ -102,6 +102,25 @@ class Intruded(unittest.TestCase):
         self.verified()
         self.assertEqual(len(self.gate.drops()), 2)
 
+    def test_beside_a_gate_whose_log_is_gone_readers_say_so_and_do_not_show_an_older_ledger(self):
+        self.gate.start()
+        self.stored("1")
+        self.stored("2")
+        for suffix in ("-wal", "-shm"):
+            os.rename(self.ledger + suffix, self.ledger + ".away")
+            for command in (["attempts"], ["drops", "list"], ["ledger", "verify"], ["report"],
+                            ["ledger", "backup", os.path.join(self.gate.home, "copy")]):
+                ended = subprocess.run(
+                    [BIN, *command, "--config", self.gate.config], capture_output=True, text=True, timeout=60,
+                    env={**os.environ, **self.gate.environment})
+                self.assertEqual(ended.returncode, 75, f"{command}: {ended.stdout}{ended.stderr}")
+                self.assertIn(self.ledger + suffix, ended.stderr)
+            self.assertFalse(os.path.exists(self.ledger + suffix))
+            os.rename(self.ledger + ".away", self.ledger + suffix)
+        wait_until(lambda: self.ready() == "ready", what="health")
+        self.gate.stop()
+        self.verified()
+
     def test_a_log_that_nobody_reads_holds_up_neither_senders_nor_the_end(self):
         log, end = os.pipe()
         try:

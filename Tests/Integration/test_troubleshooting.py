@@ -57,7 +57,13 @@ class Troubleshooting(unittest.TestCase):
         self.seen.add(title)
         said = ""
         for block in section.blocks:
+            # What is set in one line is used in the others.
+            names = ""
             for line in block.replace("\\\n", " ").splitlines():
+                if re.match(r"\w+=", line):
+                    names += line + "; "
+                    continue
+                line = names + line
                 result = self.machine.run(line, check=False)
                 self.assertNotIn(result.returncode, MISTAKES, f"{line}\n{result.stdout}")
                 said += result.stdout
@@ -123,6 +129,16 @@ class Troubleshooting(unittest.TestCase):
         self.look("A witness or forwarding does not work")
 
         self.restart()
+        self.assertEqual(machine.post(V2 % "4").returncode, 0)
+        entries = "sudo -u dropgate dropgate attempts --limit 0 --format json"
+        before = machine.run(entries).stdout
+        machine.run(f"rm {STATE}/ledger.sqlite")
+        wait_until(lambda: "is not the file that the gate has open" in machine.log(), what="the problem")
+        said = self.look("The ledger was removed while the gate runs")
+        self.assertIn("verified", said)
+        wait_until(lambda: machine.post(V2 % "5", check=False).returncode == 0, what="the gate")
+        self.assertTrue(machine.run(entries).stdout.startswith(before))
+
         second = machine.run("sudo -u dropgate dropgate serve", check=False)
         machine.write("/var/log/dropgate.log", machine.log() + second.stdout)
         self.assertNotEqual(second.returncode, 0)

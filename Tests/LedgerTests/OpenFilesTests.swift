@@ -52,6 +52,32 @@ import Testing
         #expect(try store.size() == 2)
     }
 
+    @Test(arguments: ["ledger.sqlite-wal", "ledger.sqlite-shm"])
+    func whoReadsBesideAWriterWhoseLogIsGoneIsToldThatAndMakesNone(name: String) throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        let (place, away) = (directory.file(name), directory.file("away"))
+        try move(place, away)
+        for read in [
+            { _ = try self.handle.reader() }, { _ = try self.handle.isThere() },
+            { _ = try self.handle.verifier(trusted: []).verify() },
+            { _ = try self.handle.backUp(into: self.directory.file("copy")) },
+        ] as [() throws -> Void] {
+            #expect(try code { try read() } == .unreadable)
+            #expect(!FileManager.default.fileExists(atPath: place))
+        }
+        try move(away, place)
+        #expect(try handle.reader().size() == 1)
+    }
+
+    @Test func whatNobodyWritesIsReadWithoutALog() throws {
+        var store: (any LedgerStore)? = try handle.open(node: "t")
+        try append(try #require(store))
+        store = nil
+        #expect(!FileManager.default.fileExists(atPath: directory.file("ledger.sqlite-wal")))
+        #expect(try handle.reader().size() == 1)
+    }
+
     @Test func aLockThatWasRemovedIsTakenAgain() throws {
         let store = try handle.open(node: "t")
         try append(store)

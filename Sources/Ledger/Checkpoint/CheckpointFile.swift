@@ -312,7 +312,7 @@ package struct CheckpointFile: Witness {
     private static func failure(
         _ action: String, _ path: String, _ error: SystemError = .last
     ) -> LedgerError {
-        LedgerError(.unwritable, "cannot \(action) \(path): \(error)")
+        LedgerError(cannot: action, path, error)
     }
 }
 

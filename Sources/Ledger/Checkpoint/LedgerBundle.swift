@@ -41,12 +41,12 @@ package struct LedgerBundle {
     ) throws -> Written {
         let temporary = "\(directory).\(getpid()).new"
         guard mkdir(temporary, 0o700) == 0 else {
-            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
+            throw LedgerError(cannot: "make", directory, .last)
         }
         do {
             let written = try fill(temporary, range, checkpoint, key, now, progress)
             do throws(SystemError) { try FileReplacement.moveDirectory(temporary, to: directory) } catch {
-                throw LedgerError(.unwritable, "cannot make \(directory): \(error)")
+                throw LedgerError(cannot: "make", directory, error)
             }
             return written
         } catch {
@@ -131,7 +131,7 @@ package struct LedgerBundle {
         kept: [String], missing: [String]
     ) {
         guard mkdir(directory, 0o700) == 0 else {
-            throw LedgerError(.unwritable, "cannot make \(directory): \(SystemError.last)")
+            throw LedgerError(cannot: "make", directory, .last)
         }
         var (kept, missing): ([String], [String]) = ([], [])
         for version in versions {
@@ -143,7 +143,7 @@ package struct LedgerBundle {
             kept.append(version)
         }
         do throws(SystemError) { try FileReplacement.sync(directory, flags: O_RDONLY | O_DIRECTORY) } catch {
-            throw LedgerError(.unwritable, "cannot sync \(directory): \(error)")
+            throw LedgerError(cannot: "sync", directory, error)
         }
         return (kept, missing)
     }
@@ -158,7 +158,7 @@ package struct LedgerBundle {
     {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot make \(path): \(SystemError.last)")
+            throw LedgerError(cannot: "make", path, .last)
         }
         defer { close(descriptor) }
         do {
@@ -166,7 +166,7 @@ package struct LedgerBundle {
             guard fsync(descriptor) == 0 else { throw SystemError.last }
             return value
         } catch let error as SystemError {
-            throw LedgerError(.unwritable, "cannot write \(path): \(error)")
+            throw LedgerError(cannot: "write", path, error)
         }
     }
 }

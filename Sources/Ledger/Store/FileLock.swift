@@ -71,7 +71,7 @@ final class FileLock: Sendable {
     static func makePrivateFile(path: String) throws {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerError(.unwritable, "cannot make \(path): \(SystemError.last)")
+            throw LedgerError(cannot: "make", path, .last)
         }
         close(descriptor)
     }

@@ -103,8 +103,7 @@ struct BackupWriter {
     private mutating func copy(_ name: String) throws {
         let (from, to) = ("\(paths.directory)/\(name)", "\(directory)/\(name)")
         do { try FileManager.default.copyItem(atPath: from, toPath: to) } catch {
-            throw LedgerError(
-                .unwritable, "cannot copy \(from) to \(to): \(SystemError(of: error) ?? SystemError(EIO))")
+            throw LedgerError(cannot: "copy \(from) to", to, SystemError(of: error) ?? SystemError(EIO))
         }
         guard chmod(to, 0o600) == 0 else { throw Self.failure("chmod", to) }
         try sync(to, flags: O_RDWR)
@@ -122,7 +121,7 @@ struct BackupWriter {
 
     private func sync(_ path: String, flags: Int32) throws {
         do throws(SystemError) { try FileReplacement.sync(path, flags: flags) } catch {
-            throw LedgerError(.unwritable, "cannot sync \(path): \(error)")
+            throw LedgerError(cannot: "sync", path, error)
         }
     }
 
@@ -133,6 +132,6 @@ struct BackupWriter {
     }
 
     private static func failure(_ action: String, _ path: String) -> LedgerError {
-        LedgerError(.unwritable, "cannot \(action) \(path): \(SystemError.last)")
+        LedgerError(cannot: action, path, .last)
     }
 }

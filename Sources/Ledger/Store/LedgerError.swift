@@ -38,6 +38,14 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
         self.mayPass = mayPass
     }
 
+    /// Of a file that cannot be made or written: `.unwritable`, which may pass where there is no room for it.
+    /// - Parameter action: "copy the ledger to", "sync".
+    package init(cannot action: String, _ path: String, _ error: SystemError) {
+        self.init(
+            .unwritable, "cannot \(action) \(path): \(error)", fix: error.isFull ? SystemError.adviceOnFull : nil,
+            mayPass: error.isFull)
+    }
+
     /// Of what of the ledger cannot be read: `.denied` where this process may not, else `.unreadable`.
     /// - Parameter what: "checkpoints cannot be read".
     package init(_ what: String, reading path: String, _ error: SystemError) {

@@ -102,8 +102,8 @@ package struct PolicyArchive: Sendable {
 
     private static func unwritable(_ path: String, _ error: SystemError) -> LedgerError {
         LedgerError(
-            .unwritable,
-            "the source lists cannot be kept beside the ledger: \(path): \(error); give the gate's user room and the right "
-                + "to write there")
+            .unwritable, "the source lists cannot be kept beside the ledger: \(path): \(error)",
+            fix: error.isFull ? SystemError.adviceOnFull : "give the gate's user the right to write there",
+            mayPass: error.isFull)
     }
 }

@@ -13,11 +13,14 @@ final class ReadOnlyDatabase: Sendable {
     /// Throws `LedgerError`: `.unreadable` when there is none, `.denied` when it may not be read, `.unwritable` when there is no room for
     /// the shared memory that a reader needs, too, `.missing` when it was moved or removed, `.foreign` when what is there is none,
     /// `.newer` when a later release wrote it, `.older` when an earlier one did.
-    /// - Parameter isOfAnyFormat: whether a ledger of another format will do.
-    init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false) throws {
+    /// - Parameters:
+    ///   - isOfAnyFormat: whether a ledger of another format will do.
+    ///   - isByWriter: whether the caller holds the ledger's lock, and has yet to open it.
+    init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false, isByWriter: Bool = false) throws {
         self.paths = paths
         let file = paths.file
         guard try paths.isThere() else { throw paths.absent }
+        if !isByWriter { try OpenFiles.requireLog(of: paths) }
         guard access(file, R_OK) == 0 else {
             throw LedgerError("the ledger cannot be read", reading: file, .last)
         }

@@ -40,7 +40,7 @@ final class SQLiteLedgerStore: LedgerStore {
         self.node = node
         do {
             if try paths.isThere() {
-                _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
+                _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true, isByWriter: true)
                 // Links are refused.
                 try FileLock.makePrivateFile(path: path)
             } else {
@@ -75,7 +75,7 @@ final class SQLiteLedgerStore: LedgerStore {
         try FileLock.makePrivateFile(path: temporary)
         try Schema.make(path: temporary)
         do throws(SystemError) { try FileReplacement.move(temporary, to: path) } catch {
-            throw LedgerError(.unwritable, "cannot name \(path): \(error)")
+            throw LedgerError(cannot: "name", path, error)
         }
     }
 

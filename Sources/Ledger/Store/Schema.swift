@@ -146,7 +146,7 @@ enum Schema {
         // Closing it brings all of it into the one file.
         try database.close()
         do throws(SystemError) { try FileReplacement.sync(path) } catch {
-            throw LedgerError(.unwritable, "cannot make \(path) durable: \(error)")
+            throw LedgerError(cannot: "sync", path, error)
         }
     }
 

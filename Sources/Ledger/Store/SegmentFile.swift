@@ -171,6 +171,6 @@ enum SegmentFile {
 
     private static func failure(_ action: String, _ path: String, _ error: SystemError = .last) -> LedgerError
     {
-        LedgerError(.unwritable, "cannot \(action) \(path): \(error)")
+        LedgerError(cannot: action, path, error)
     }
 }
