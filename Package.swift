@@ -109,7 +109,8 @@ let package = Package(
         .target(
             name: "LocalSocket", dependencies: ["Files", "Sockets"], swiftSettings: strict),
         .target(
-            name: "LocalServer", dependencies: ["CShims", "Files", "LocalSocket", "Sockets"],
+            name: "LocalServer",
+            dependencies: ["CShims", "Files", "Intake", "LocalSocket", "Sockets", logging],
             swiftSettings: strict),
         .target(
             name: "Accounts",

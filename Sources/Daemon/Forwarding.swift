@@ -15,7 +15,7 @@ struct Forwarding {
     let forwarders: [Forwarder]
 
     init(_ settings: GateSettings, intake: Intake, logger: Logger) throws {
-        let (ledger, directory) = (settings.ledgerHandle, settings.forwardDirectory)
+        let (ledger, directory) = (settings.ledgerHandle, settings.layout.forward)
         let health = intake.health
         func report(_ name: String) -> Forwarder.Report {
             { message in

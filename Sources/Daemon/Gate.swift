@@ -72,7 +72,7 @@ package struct Gate: Sendable {
         warnOfEntries()
         let clock = ClockWatch(intake)
         // Before the start's entry: with it the ledger has the clock's time.
-        let ages = AgeClock(intake, memory: .file(settings.clockLeapFile))
+        let ages = AgeClock(intake, memory: .file(settings.layout.clockLeap))
         admitGroups(intake)
         let forwarding = try Forwarding(settings, intake: intake, logger: logger)
         GateFigures(intake: intake, ledger: intake.ledger).addAll()
@@ -106,7 +106,8 @@ package struct Gate: Sendable {
     private func refuseSecondGate() async throws {
         guard case .yes = await GatePresence.look(settings) else { return }
         throw LedgerError(
-            .locked, "another process writes this ledger (a gate answers at \(settings.controlSocket))",
+            .locked,
+            "another process writes this ledger (a gate answers at \(settings.layout.controlSocket))",
             fix: "use that gate, or stop it first")
     }
 
@@ -127,10 +128,10 @@ package struct Gate: Sendable {
         let authority = LocalAuthority(settings, intake: intake, signing: checkpointer)
         var all: [any Service] = [
             ControlServer(
-                path: settings.controlSocket,
+                path: settings.layout.controlSocket,
                 authority: authority,
-                state: { GateState(intake, forwarders: forwarding.states) }, logger: logger,
-                readers: settings.readers),
+                state: { GateState(intake, forwarders: forwarding.states) }, health: intake.health,
+                logger: logger, readers: settings.readers),
             PolicyReloader(patterns: settings.sourcePatterns, intake: intake, logger: logger),
             Retention(intake, ages: ages), checkpointer, clock, LedgerWatch(intake), try ContactWatch(intake),
             try Sealer(
@@ -166,13 +167,13 @@ package struct Gate: Sendable {
                 AnnouncedListener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })
             all.append(NamedService(name, service))
         }
-        all.append(Announcer(listeners: listeners, file: settings.portsFile, announce: announce))
+        all.append(Announcer(listeners: listeners, file: settings.layout.ports, announce: announce))
         return all
     }
 
     private func tokens(_ console: ConsoleSettings, _ intake: Intake) -> TokenBook {
         TokenBook(
-            directory: settings.tokenDirectory, own: console.token,
+            directory: settings.layout.tokens, own: console.token,
             report: { [logger] problems in
                 guard !problems.isEmpty else {
                     intake.health.clear(problem: HealthProblem.tokens.rawValue)
@@ -190,8 +191,8 @@ package struct Gate: Sendable {
                 .configuration, "the state directory \(settings.state) is not there",
                 fix: "`dropgate init` makes it")
         }
-        try GateDirectories.make(settings.runDirectory)
-        try GateDirectories.make(settings.forwardDirectory)
+        try GateDirectories.make(settings.layout.run)
+        try GateDirectories.make(settings.layout.forward)
         try GateDirectories.make(settings.staging.path)
         try GateDirectories.make(settings.ledgerHandle.directory)
     }

@@ -13,6 +13,7 @@ package enum HealthProblem: String, Sendable, CaseIterable {
     case sshd = "sftp.sshd"
     case session = "sftp.session"
     case tokens = "console.tokens"
+    case sockets
 
     /// What to do about a problem by its name in `Health`.
     package static func fix(for name: String) -> String {
@@ -53,6 +54,9 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "put a good certificate and its key in place (webhook.tls); the gate takes them over within seconds"
         case .consoleCertificate, .consoleCertificateExpired:
             "put a good certificate and its key in place (console.tls); the gate takes them over within seconds"
+        case .sockets:
+            "move away what lies in the socket's place, if the message says so, and see that its directory is the gate's and that its "
+                + "disk is not full; the gate makes the socket anew within a second"
         case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
         case .accounts: "mend the account files, then: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"

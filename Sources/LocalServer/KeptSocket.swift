@@ -1,39 +1,143 @@
-// A Unix socket's name in the file system, which somebody may remove, or another process take, while this one listens.
+// A listening Unix socket and its name in the file system, by which alone callers find it. Somebody may remove the name, or another
+// process take it, while this one listens: then it is bound anew, and where it cannot be, health and the log say why.
+import CShims
 import Files
 import Glibc
+package import Intake
+package import Logging
 package import Sockets
 import Synchronization
 
-/// The name of a listening socket, as this process has bound it last.
 package final class KeptSocket: Sendable {
+    private struct State {
+        var socket: AcceptingSocket
+        /// Of the name as this process has bound it last.
+        var identity: FileIdentity?
+        /// nil before callers are taken.
+        var accepting: (@Sendable (AcceptingSocket) -> Acceptance)?
+        var acceptance: Acceptance?
+        /// Health tells of it.
+        var isTold = false
+        var hasEnded = false
+    }
+
     private let path: String
-    private let identity = Mutex<FileIdentity?>(nil)
+    private let what: String
+    private let health: Health
+    private let logger: Logger
+    private let prepare: @Sendable () throws -> Void
+    private let bound: @Sendable () -> Void
+    private let state: Mutex<State>
 
-    package init(_ path: String) { self.path = path }
-
-    /// Binds and listens; what had the name before is removed.
-    package func open() throws(ListenError) -> AcceptingSocket {
+    /// Binds and listens; what had the name before is removed. Callers wait until a `LocalServer` has the socket.
+    /// - Parameters:
+    ///   - what: in words, for messages that go on with the path: "the control socket".
+    ///   - prepare: called before the name is bound anew: its directory may be gone, too.
+    ///   - bound: called each time that it has been bound, open to this user alone: lets others in.
+    package init(
+        _ path: String, _ what: String, health: Health, logger: Logger,
+        prepare: @escaping @Sendable () throws -> Void = {}, bound: @escaping @Sendable () -> Void = {}
+    ) throws(ListenError) {
+        self.path = path
+        self.what = what
+        self.health = health
+        self.logger = logger
+        self.prepare = prepare
+        self.bound = bound
         let socket = try AcceptingSocket.unix(path)
-        identity.withLock { $0 = FileIdentity(path: path) }
-        return socket
+        state = Mutex(State(socket: socket, identity: FileIdentity(path: path)))
+        bound()
     }
 
-    /// Whether nobody is reached by the name any more: it is gone, or leads to a socket at which nobody listens, as a process that was
-    /// killed leaves it. One of another process that listens is that one's.
-    package var isLost: Bool {
-        let found: FileIdentity?
-        do throws(SystemError) { found = try FileIdentity.of(path) } catch { return false }
-        guard let found else { return true }
-        return found != identity.withLock(\.self) && isRefused
+    /// Has callers taken from now on, at this socket and at each that follows it.
+    func accept(_ accepting: @escaping @Sendable (AcceptingSocket) -> Acceptance) {
+        state.withLock { state in
+            state.accepting = accepting
+            state.acceptance = accepting(state.socket)
+        }
     }
 
-    private var isRefused: Bool {
+    /// Nobody is taken any more, and the name goes, too, unless it is another's by now.
+    func end() {
+        state.withLock { state in
+            state.hasEnded = true
+            state.acceptance?.stop()
+            if let identity = state.identity, FileIdentity(path: path) == identity { unlink(path) }
+        }
+    }
+
+    /// Binds the name anew where nobody is reached by it any more. Whoever is about to have somebody call asks for it: it is one look
+    /// (lstat(2)) where all is well, and may block for a moment where it is not.
+    package func keep() {
+        state.withLock { state in
+            guard !state.hasEnded else { return }
+            do throws(SystemError) {
+                guard let found = try FileIdentity.of(path) else { return renew(&state) }
+                guard found != state.identity else { return settle(&state) }
+            } catch {
+                return tell("cannot be looked at: \(error)", &state)
+            }
+            switch reached {
+            case .own: settle(&state)
+            case .nobody: renew(&state)
+            case .other: tell("leads to another process", &state)
+            }
+        }
+    }
+
+    private enum Reached { case own, nobody, other }
+
+    /// Who answers to the name. A socket at which nobody listens is left by a process that was killed. One of another process that listens
+    /// is that one's. Where it cannot be told, and on filesystems whose files change their numbers, it is taken for this process's own.
+    private var reached: Reached {
         let caller = socket(
             AF_UNIX,
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard caller >= 0 else { return false }
+        guard caller >= 0 else { return .own }
         defer { close(caller) }
-        let result = SocketAddress.withUnixAddress(path) { connect(caller, $0, $1) }
-        return result != 0 && errno == ECONNREFUSED
+        guard SocketAddress.withUnixAddress(path, { connect(caller, $0, $1) }) == 0 else {
+            switch errno {
+            case ECONNREFUSED, ENOENT: return .nobody
+            case EACCES, EPROTOTYPE: return .other
+            default: return .own
+            }
+        }
+        // Of a connection: who listens (unix(7)).
+        var process: Int32 = 0
+        var user: UInt32 = 0
+        let isKnown = dropgate_peer_credentials(caller, &process, &user) == 0
+        return isKnown && process != getpid() ? .other : .own
     }
+
+    private func renew(_ state: inout State) {
+        do {
+            try prepare()
+            let socket = try AcceptingSocket.unix(path)
+            state.acceptance?.stop()
+            state.socket = socket
+            state.identity = FileIdentity(path: path)
+            state.acceptance = state.accepting?(socket)
+        } catch {
+            return tell("was removed or replaced, and cannot be made anew: \(error)", &state)
+        }
+        bound()
+        state.isTold = false
+        health.clear(problem: Self.problem, of: path)
+        logger.warning("\(what) \(path) was removed or replaced, and is made anew")
+    }
+
+    private func settle(_ state: inout State) {
+        guard state.isTold else { return }
+        state.isTold = false
+        health.clear(problem: Self.problem, of: path)
+        logger.notice("\(what) \(path) leads to the gate again")
+    }
+
+    private func tell(_ why: String, _ state: inout State) {
+        state.isTold = true
+        let message = "\(what) \(path) \(why)"
+        if health.set(problem: Self.problem, of: path, message: message) { logger.error("\(message)") }
+    }
+
+    private static let problem = HealthProblem.sockets.rawValue
 }

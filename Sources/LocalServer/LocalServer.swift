@@ -4,7 +4,7 @@ import CShims
 package import Files
 package import Glibc
 import LocalSocket
-package import Sockets
+import Sockets
 import Synchronization
 
 /// The process at the other end, as the kernel knows it (SO_PEERCRED, unix(7)).
@@ -23,10 +23,9 @@ package struct LocalPeer: Sendable, Hashable {
 }
 
 package struct LocalServer: Sendable {
-    private let socket: AcceptingSocket
+    private let socket: KeptSocket
     private let label: String
-    private let reopen: @Sendable () -> AcceptingSocket?
-    /// How often it is asked.
+    /// How often it is seen whether callers still find it.
     private static let look = Duration.seconds(1)
     /// Bytes of a line that is taken.
     private let longest: Int
@@ -40,13 +39,9 @@ package struct LocalServer: Sendable {
     ///   - waiting: how many threads may wait for the next line of a caller that has just said one. To wake a thread that waits
     ///     takes less than to have another one find it, for callers who ask one thing after the other.
     ///   - firstLine: how long a caller has for its first line. Programs say it at once; who says nothing gives its place up.
-    ///   - reopen: asked each second, and may block for a moment: a socket in place of the one before, whose file was removed; nil
-    ///     where that is still to be found.
     package init(
-        socket: AcceptingSocket, label: String, longest: Int, waiting: Int = 0,
-        firstLine: Duration = .seconds(10), reopen: @escaping @Sendable () -> AcceptingSocket? = { nil }
+        socket: KeptSocket, label: String, longest: Int, waiting: Int = 0, firstLine: Duration = .seconds(10)
     ) {
-        self.reopen = reopen
         self.socket = socket
         self.label = label
         self.longest = longest
@@ -58,9 +53,9 @@ package struct LocalServer: Sendable {
     /// No caller is taken any more; `run` returns when those that are there have ended.
     package func stop() { continuation.finish() }
 
-    /// Serves callers, each in a task of its own, until `stop` or until the task is cancelled. What `serve` throws ends one
-    /// caller's connection and is told to `failed`. Reading and writing may block for a moment: it is for tasks on a
-    /// `BlockingExecutor`.
+    /// Serves callers, each in a task of its own, until `stop` or until the task is cancelled. It keeps the socket's name meanwhile, and
+    /// gives it up at its end. What `serve` throws ends one caller's connection and is told to `failed`. Reading and writing may block
+    /// for a moment: it is for tasks on a `BlockingExecutor`.
     package func run(
         serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
         failed: @escaping @Sendable (LocalPeer, any Error) -> Void
@@ -76,22 +71,16 @@ package struct LocalServer: Sendable {
 
     /// Until the task is cancelled.
     private func acceptAll() async {
-        var acceptance = accept(on: socket)
-        while (try? await Task.sleep(for: Self.look)) != nil {
-            guard let other = reopen() else { continue }
-            acceptance.stop()
-            acceptance = accept(on: other)
+        socket.accept { [label, continuation] socket in
+            socket.accept(
+                label: label,
+                take: { descriptor, _ in
+                    if case .enqueued = continuation.yield(descriptor) { return }
+                    close(descriptor)
+                }, turnAway: { descriptor, _ in close(descriptor) })
         }
-        acceptance.stop()
-    }
-
-    private func accept(on socket: AcceptingSocket) -> Acceptance {
-        socket.accept(
-            label: label,
-            take: { [continuation] descriptor, _ in
-                if case .enqueued = continuation.yield(descriptor) { return }
-                close(descriptor)
-            }, turnAway: { descriptor, _ in close(descriptor) })
+        while (try? await Task.sleep(for: Self.look)) != nil { socket.keep() }
+        socket.end()
     }
 
     private func converse(

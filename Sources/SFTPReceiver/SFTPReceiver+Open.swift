@@ -60,18 +60,18 @@ extension SSHDFiles {
     }
 
     fileprivate init(_ configuration: SFTPReceiver.Configuration, session: String) {
-        let directory = configuration.directory
+        let layout = configuration.layout
         let settings = configuration.settings
         self.init(
             tools: configuration.tools,
             configuration: SSHDConfiguration(
-                hostKeys: settings.hostKeys, session: session, socket: "\(directory)/link.sock",
-                keys: "\(directory)/keys", takesPasswords: false, isRoot: getuid() == 0,
+                hostKeys: settings.hostKeys, session: session, socket: layout.link,
+                keys: layout.keys, takesPasswords: false, isRoot: getuid() == 0,
                 loginGrace: max(1, Int(settings.loginGrace.components.seconds)),
                 idleTimeout: max(1, Int(settings.idleTimeout.components.seconds)),
                 maxSessions: settings.maxSessions, maxAuthTries: settings.maxAuthTries,
                 encryptAndMAC: settings.encryptAndMAC),
-            directory: directory, ownUser: getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
+            layout: layout, ownUser: getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
     }
 
     /// With no accounts; they follow once the files are known to be good.
@@ -86,13 +86,11 @@ extension SSHDFiles {
 }
 
 extension SFTPReceiver.Configuration {
-    /// Of sshd's files.
-    fileprivate var directory: String { Self.directory(in: state) }
-    private static func directory(in state: String) -> String { "\(state)/sshd" }
+    fileprivate var layout: SSHDLayout { StateLayout(state).sshd }
 
     /// Whether sshd's files can lie in a state directory, by its path.
     package static func check(state: String) throws(SSHDError) {
-        try SSHDFiles.check(directory: Self.directory(in: state))
+        try SSHDFiles.check(directory: StateLayout(state).sshd.directory)
     }
 
     /// The same, and whether sshd can be given the paths of host keys and of the session.

@@ -16,7 +16,7 @@ import Synchronization
 package final class SFTPReceiver: Service {
     package struct Configuration: Sendable {
         package var settings: SFTPSettings
-        /// The state directory, absolute; `sshd/` in it is this receiver's.
+        /// The state directory, absolute; `StateLayout.sshd` in it is this receiver's.
         package var state: String
         /// The directory of account files, absolute.
         package var accounts: String
@@ -88,9 +88,13 @@ package final class SFTPReceiver: Service {
         _ = book.current()
         let table = ConnectionTable(
             maximum: settings.maxConnections, maximumPerSource: settings.maxConnectionsPerSource)
+        let link = try KeptSocket(
+            files.configuration.socket, "the socket of SFTP sessions", health: intake.health, logger: logger,
+            // They lie beside it, and tell of themselves.
+            prepare: { sshd.restoreFiles() })
         let handler = ConnectionHandler(
             intake: intake, resolver: resolver, table: table, book: book, process: SSHDProcess(files: files),
-            sshd: sshd, loginGrace: settings.loginGrace, logger: logger)
+            sshd: sshd, link: link, loginGrace: settings.loginGrace, logger: logger)
         let sessionHandler = SessionIPCHandler(
             intake: intake, table: table, book: book,
             terms: SessionTerms(
@@ -99,10 +103,8 @@ package final class SFTPReceiver: Service {
             logger: logger)
         addMetrics(intake.metrics, table, sessionHandler.sessions)
         let executor = BlockingExecutor(label: "dropgate.sftp", width: threads)
-        let kept = KeptSocket(files.configuration.socket)
         let links = SessionIPCServer(
-            socket: try kept.open(), kept: kept, handler: sessionHandler, executor: executor,
-            waiting: threads / 2, logger: logger)
+            socket: link, handler: sessionHandler, executor: executor, waiting: threads / 2, logger: logger)
         let listen = settings.listen
         let listener = try AcceptingSocket.tcp(Endpoint(ip: listen.ip, port: listen.port))
         let port = listener.port ?? listen.port
@@ -193,7 +195,7 @@ package final class SFTPReceiver: Service {
     /// Apart from the accounts: a sshd that hangs holds up nothing else.
     private func watchSSHD() async {
         while !Task.isCancelled, !isStopping.load(ordering: .acquiring) {
-            // Before a caller comes: the session's socket follows within another second.
+            // Before a caller comes, who would have to wait for it.
             handler.sshd.restoreFiles()
             await handler.sshd.checkAgain()
             try? await Task.sleep(for: Self.sshdEvery)

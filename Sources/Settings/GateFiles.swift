@@ -89,7 +89,7 @@ package struct GateFiles: Sendable {
         }
 
         mutating func addFiles() {
-            let (state, ledger) = (settings.state, settings.ledger.path)
+            let (layout, ledger) = (settings.layout, settings.ledger.path)
             add(.settings, "the settings file", [settings.file])
             add(.settings, "a source list", Array(settings.sources))
             add(.settings, "a file of network rules", settings.rules)
@@ -116,7 +116,7 @@ package struct GateFiles: Sendable {
             add(.settings, "a secret of the webhook listener", settings.webhook?.checks.files ?? [])
             add(
                 .settings, "a file of the gate's state",
-                [settings.clockLeapFile, state + "/staging-group", state + "/read-group"])
+                [layout.clockLeap, layout.stagingGroup, layout.readGroup])
             for case .file(let path) in settings.ledger.witnesses {
                 add(.witness, "a witness's file", [path])
             }
@@ -124,13 +124,13 @@ package struct GateFiles: Sendable {
         }
 
         mutating func addDirectories() {
-            let state = settings.state
+            let layout = settings.layout
             add(.staging, "staging", directory: settings.staging.path)
             add(.settings, "the accounts", directory: settings.accounts)
             let own: [(what: String, path: String)] = [
-                ("the gate's keys", state + "/keys"), ("the gate's TLS files", state + "/tls"),
-                ("the running gate", settings.runDirectory), ("the gate's sshd", state + "/sshd"),
-                ("forwarders", settings.forwardDirectory), ("the console's tokens", settings.tokenDirectory),
+                ("the gate's keys", layout.keys), ("the gate's TLS files", layout.tls),
+                ("the running gate", layout.run), ("the gate's sshd", layout.sshd.directory),
+                ("forwarders", layout.forward), ("the console's tokens", layout.tokens),
             ]
             for place in own { add(.settings, place.what, directory: place.path) }
             let beside = Paths.directory(of: settings.ledger.path)
@@ -143,7 +143,8 @@ package struct GateFiles: Sendable {
             add("a source list", "the source lists", patterns: settings.sourcePatterns)
             add("a file of network rules", "the network rules", patterns: settings.rulePatterns)
             shared = [
-                ("gate's state directory", state), ("gate's staging directory", settings.staging.path),
+                ("gate's state directory", settings.state),
+                ("gate's staging directory", settings.staging.path),
                 ("ledger's directory", beside),
             ].map { ($0.0, Paths.resolved($0.1)) }
         }

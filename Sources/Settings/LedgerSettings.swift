@@ -44,7 +44,10 @@ package struct LedgerSettings: Sendable {
 
 extension LedgerSettings: SettingsSection {
     /// Below the state directory unless `ledger.path` and `ledger.key` say otherwise.
-    init(state: String) { self.init(path: state + "/ledger.sqlite", key: state + "/keys/ledger.key") }
+    init(state: String) {
+        let layout = StateLayout(state)
+        self.init(path: layout.ledger, key: layout.ledgerKey)
+    }
 
     static var standard: Self { Self(state: GateSettings.standardState) }
 

@@ -50,7 +50,9 @@ package struct SFTPSettings: Sendable {
 
     /// The host keys that `dropgate init` makes, in the order in which they are offered.
     package static func defaultHostKeys(state: String) -> [String] {
-        ["ssh_host_ed25519_key", laterHostKey, "ssh_host_rsa_key"].map { "\(state)/keys/\($0)" }
+        ["ssh_host_ed25519_key", laterHostKey, "ssh_host_rsa_key"].map {
+            "\(StateLayout(state).keys)/\($0)"
+        }
     }
 
     /// A state directory that an earlier version made has no such key until `init` is run again.

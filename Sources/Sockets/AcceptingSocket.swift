@@ -12,11 +12,16 @@ package struct ListenError: Error, Sendable, CustomStringConvertible {
     package let description: String
     /// errno(3); nil: it is about something else.
     package let code: Int32?
+    /// Until somebody mends it every other try fails, too.
+    package let needsMending: Bool
 
-    package init(_ what: String, errno error: Int32) {
+    /// - Parameter isPath: it is about a file, of which nothing that is to be said of ports holds.
+    package init(_ what: String, errno error: Int32, isPath: Bool = false) {
         code = error
+        needsMending = false
         let advice =
             switch error {
+            case _ where isPath: ""
             case EADDRINUSE: "; something listens there already: choose another port or stop it"
             case EACCES: "; ports below 1024 need the capability CAP_NET_BIND_SERVICE"
             case EADDRNOTAVAIL: "; no interface of this machine has that address"
@@ -25,9 +30,11 @@ package struct ListenError: Error, Sendable, CustomStringConvertible {
         description = "\(what): \(SystemError(error))\(advice)"
     }
 
-    package init(_ description: String) {
+    /// - Parameter description: with what to do.
+    init(toMend description: String) {
         self.description = description
         code = nil
+        needsMending = true
     }
 }
 
@@ -64,17 +71,16 @@ package final class AcceptingSocket: Sendable {
 
     /// Listens on a Unix socket that only this user may connect to. A socket that an earlier run left is replaced.
     package static func unix(_ path: String) throws(ListenError) -> AcceptingSocket {
-        guard path.utf8.count <= SocketAddress.longestUnixPath else {
-            throw ListenError(
-                "cannot listen on \(path): a Unix socket's path may have \(SocketAddress.longestUnixPath) bytes at most "
-                    + "and this one has \(path.utf8.count); use a shorter state directory")
-        }
+        try UnixSocketPlace.checkLength(of: path)
+        try UnixSocketPlace.checkFree(path)
         let socket = try open(AF_UNIX)
-        unlink(path)
+        guard unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR else {
+            throw ListenError("cannot remove \(path), where a socket is to be", errno: errno, isPath: true)
+        }
         guard SocketAddress.withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) == 0,
             chmod(path, 0o600) == 0, listen(socket.descriptor, 64) == 0
         else {
-            throw ListenError("cannot listen on \(path)", errno: errno)
+            throw ListenError("cannot listen on \(path)", errno: errno, isPath: true)
         }
         return socket
     }

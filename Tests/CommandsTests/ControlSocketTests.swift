@@ -16,6 +16,13 @@ import Staging
 import Testing
 
 @Suite struct ControlSocketTests {
+    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    /// Of a gate of another kind.
+    private func kept(_ path: String) throws -> KeptSocket {
+        try KeptSocket(path, "the socket", health: Health(), logger: Self.logger)
+    }
+
     private func receive(in intake: Intake) async throws -> DropOutcome {
         let event = WebhookEvent(
             path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
@@ -78,7 +85,7 @@ import Testing
         let (opened, open) = AsyncStream.makeStream(of: Void.self)
         let socket = ControlServer(
             path: gate.path("state/run/control.sock"), authority: authority, state: { GateState(intake) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onOpen: { open.yield() })
+            health: intake.health, logger: Self.logger, onOpen: { open.yield() })
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask {
@@ -87,6 +94,48 @@ import Testing
             for await _ in opened { break }
             try await body()
         }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatLiesInTheSocketsPlaceIsAProblemUntilItIsMovedAway() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let path = gate.path("state/run/control.sock")
+        try await serving(gate, intake) {
+            // The gate may be quicker with another socket.
+            while mkdir(path, 0o700) != 0 { unlink(path) }
+            while !intake.health.has(problem: "sockets") { await Task.yield() }
+            let message = intake.health.problems["sockets"] ?? ""
+            #expect(
+                message.hasPrefix(
+                    "the control socket \(path) was removed or replaced, and cannot be made anew"))
+            #expect(message.contains("lies a directory") && message.contains("move it away"), "\(message)")
+            rmdir(path)
+            while intake.health.has(problem: "sockets") { await Task.yield() }
+            guard case .yes = await presence(gate) else {
+                Issue.record("it answers again")
+                return
+            }
+        }
+        #expect(!FileManager.default.fileExists(atPath: path))
+        await intake.close()
+    }
+
+    @Test func aDirectoryInTheSocketsPlaceEndsAStartAsSettingsDo() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let path = gate.path("state/run/control.sock")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        let signer = intake.checkpointSigner(
+            key: try NoteSigner(name: "test"),
+            archive: CheckpointFile(directory: gate.path("state/checkpoints")))
+        let socket = ControlServer(
+            path: path,
+            authority: LocalAuthority(
+                try SettingsLoader.load(file: gate.config), intake: intake, signing: signer),
+            state: { GateState(intake) }, health: intake.health, logger: Self.logger)
+        let error = await #expect(throws: ManagementError.self) { try await socket.run() }
+        #expect(error?.code == .configuration && error?.message.contains(path) == true)
+        await intake.close()
     }
 
     /// In place of the directory of events there is a file.
@@ -200,7 +249,7 @@ import Testing
         let gate = try TestGate.plain()
         let intake = try gate.openIntake()
         let path = gate.path("state/run/control.sock")
-        let server = LocalServer(socket: try AcceptingSocket.unix(path), label: "old gate", longest: 1 << 16)
+        let server = LocalServer(socket: try kept(path), label: "old gate", longest: 1 << 16)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 await server.run { lines in
@@ -270,7 +319,7 @@ import Testing
         let socket = ControlServer(
             path: gate.path("state/run/control.sock"),
             authority: LocalAuthority(settings, intake: intake, signing: signer),
-            state: { GateState(intake) }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            state: { GateState(intake) }, health: intake.health, logger: Self.logger)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await socket.run() }
             let found = try? await asking.value
@@ -296,8 +345,7 @@ import Testing
         let gate = try TestGate.plain()
         await (try gate.openIntake()).close()
         let server = LocalServer(
-            socket: try AcceptingSocket.unix(gate.path("state/run/control.sock")), label: "mute",
-            longest: 1 << 16)
+            socket: try kept(gate.path("state/run/control.sock")), label: "mute", longest: 1 << 16)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 await server.run { _ in
@@ -365,7 +413,7 @@ import Testing
             path: path,
             authority: LocalAuthority(
                 try SettingsLoader.load(file: gate.config), intake: intake, signing: signer),
-            state: { GateState(intake) }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            state: { GateState(intake) }, health: intake.health, logger: Self.logger,
             onOpen: { open.yield() })
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await socket.run() }

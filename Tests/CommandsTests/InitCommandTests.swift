@@ -58,7 +58,7 @@ import Testing
         let check = await TestGate.run(["serve", "--check", "--config", config])
         #expect(check.status == 0, "\(check)")
         let doctor = await TestGate.run(["doctor", "--config", config])
-        #expect(doctor.out.contains("no ECDSA key"))
+        #expect(doctor.out.contains("no ECDSA key") && doctor.out.contains("`dropgate init` makes it"))
         let answer = await TestGate.run(["init", "--config", config, "--format", "json"])
         let json = try JSONValue(parsing: Array(answer.out.utf8))
         #expect(json["made"] == [.string(key), .string(key + ".pub")], "\(answer)")
@@ -79,7 +79,9 @@ import Testing
     }
 
     /// A gate that has run: it signed, and its start says its host keys.
-    private func gateThatRan() async throws -> (gate: TestGate, config: String) {
+    private func gateThatRan(
+        hostKeys: [String] = ["ssh-ed25519 SHA256:a", "ssh-rsa SHA256:b"]
+    ) async throws -> (gate: TestGate, config: String) {
         let gate = try TestGate()
         _ = await TestGate.run(["init", gate.path("gate")])
         let config = gate.path("gate/dropgate.yaml")
@@ -89,8 +91,7 @@ import Testing
                 settings.intake, policy: PolicyLoader.load(files: settings.sources),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             var start = Attempt(kind: .service, channel: nil, verdict: .accepted, reason: .started)
-            start.detail[HostKeyRecord.member] =
-                HostKeyRecord(keys: ["ssh-ed25519 SHA256:a", "ssh-rsa SHA256:b"]).json
+            start.detail[HostKeyRecord.member] = HostKeyRecord(keys: hostKeys).json
             try await intake.record(start)
             await intake.close()
         }
@@ -215,6 +216,28 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: lost))
         answer = await TestGate.run(["init", "--new-host-keys", "--config", config])
         #expect(answer.status == 0 && answer.out.contains("made     \(lost)\n"), "\(answer)")
+    }
+
+    /// What doctor says of it is what helps: `init` makes none that callers know, and none beside keys that the settings name.
+    @Test func theStepForAMissingECDSAKeyIsOneThatMakesIt() async throws {
+        let (gate, config) = try await gateThatRan(
+            hostKeys: ["ssh-ed25519 SHA256:a", "ecdsa-sha2-nistp256 SHA256:c"])
+        let key = gate.path("gate/state/keys/ssh_host_ecdsa_key")
+        for file in [key, key + ".pub"] { try FileManager.default.removeItem(atPath: file) }
+        var doctor = await TestGate.run(["doctor", "--config", config])
+        #expect(doctor.out.contains("no ECDSA key"), "\(doctor)")
+        #expect(doctor.out.contains("callers know \(key): put it back from the backup"), "\(doctor)")
+        #expect(!doctor.out.contains("`dropgate init` makes it"), "\(doctor)")
+        // The settings name what is there.
+        let text = try gate.read("gate/dropgate.yaml")
+        let named = ["ed25519", "rsa"].map { "\n    - state/keys/ssh_host_\($0)_key" }.joined()
+        let settings = text.replacing(
+            "\nsftp:\n", with: "\nsftp:\n  host_keys:\(named)\n", maxReplacements: 1)
+        try #require(settings != text)
+        try gate.write("gate/dropgate.yaml", settings)
+        doctor = await TestGate.run(["doctor", "--config", config])
+        #expect(doctor.out.contains("no ECDSA key"), "\(doctor)")
+        #expect(doctor.out.contains("leave sftp.host_keys out and run `dropgate init`"), "\(doctor)")
     }
 
     @Test func hostKeysOfAStartThatIsSealedAreKnown() async throws {

@@ -72,12 +72,12 @@ import Testing
         let settings = try SettingsLoader.load(file: gate.config)
         let (files, ledger) = (GateFiles(settings), settings.ledgerHandle)
         let places = [
-            settings.controlSocket, settings.portsFile, settings.clockLeapFile,
-            settings.forwardDirectory + "/file.json",
-            settings.tokenDirectory, ledger.lock, ledger.checkpointDirectory, "\(ledger)",
+            settings.layout.controlSocket, settings.layout.ports, settings.layout.clockLeap,
+            settings.layout.forward + "/file.json",
+            settings.layout.tokens, ledger.lock, ledger.checkpointDirectory, "\(ledger)",
             settings.staging.path,
         ]
-        for place in places + settings.sshdDirectories + LedgerKeys(settings).made {
+        for place in places + settings.layout.sshd.directories + LedgerKeys(settings).made {
             #expect(files.objection(to: place) != nil, "\(place)")
         }
         // What this gate has made.

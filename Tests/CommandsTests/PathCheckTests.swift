@@ -39,6 +39,25 @@ import Testing
         #expect(doctor.status == 1 && doctor.out.contains(word), "\(doctor)")
     }
 
+    @Test(arguments: ["run/control.sock", "sshd/link.sock"])
+    func aDirectoryInTheSocketsPlaceIsToldBeforeAStart(name: String) async throws {
+        let gate = try TestGate()
+        let made = await TestGate.run(["init", gate.path("gate")])
+        #expect(made.status == 0, "\(made)")
+        let (config, path) = (gate.path("gate/dropgate.yaml"), gate.path("gate/state/\(name)"))
+        try gate.write("gate/state/\(name)/kept", "")
+        let words =
+            "in place of the socket \(path) lies a directory, which the gate does not remove; move it away"
+        let check = await TestGate.run(["serve", "--check", "--config", config])
+        #expect(check.status == 78 && check.error.contains(words), "\(check)")
+        let start = await Diagnostics.problems(try SettingsLoader.load(file: config), at: .start)
+        #expect(start.findings.contains { $0.start == .isRefused && $0.line == words }, "\(start.findings)")
+        let doctor = await TestGate.run(["doctor", "--config", config])
+        #expect(doctor.status == 1 && doctor.out.contains(words), "\(doctor)")
+        // To make what is missing it is no obstacle.
+        #expect(await TestGate.run(["init", gate.path("gate")]).status == 0)
+    }
+
     @Test func theLimitOfOpenFilesIsThatOfTheRunningGate() async throws {
         let gate = try TestGate.plain()
         let settings = try SettingsLoader.load(file: gate.config)

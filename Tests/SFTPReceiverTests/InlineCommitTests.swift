@@ -4,10 +4,9 @@ import Dispatch
 import Glibc
 import JSON
 import Ledger
+import LocalServer
 import LocalSocket
-import Logging
 import SFTPSession
-import Sockets
 import Support
 import Testing
 
@@ -27,9 +26,10 @@ import Testing
         await scene.login()
         let path = scene.directory.file("link")
         let server = SessionIPCServer(
-            socket: try AcceptingSocket.unix(path), handler: scene.handler,
+            socket: try KeptSocket(path, "the link", health: Health(), logger: quietLogger),
+            handler: scene.handler,
             executor: BlockingExecutor(label: "test", width: 2),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: quietLogger)
         let hello = scene.hello
         let serving = Task { await server.run() }
         try await BlockingExecutor(label: "client", width: 1).run {

@@ -2,8 +2,8 @@
 import Blocking
 import Files
 import Foundation
+import Intake
 import LocalSocket
-import Sockets
 import Support
 import Synchronization
 import Testing
@@ -25,15 +25,19 @@ import Testing
             path: path, longest: 1 << 20, answerTimeout: .seconds(20), sendTimeout: .seconds(20))
     }
 
+    private func kept() throws -> KeptSocket {
+        try KeptSocket(path, "the test's socket", health: Health(), logger: quietLogger)
+    }
+
     /// Runs `body` beside a server and returns when both have ended.
     private func withServer(
-        waiting: Int = 0, firstLine: Duration = .seconds(10),
+        socket: KeptSocket? = nil, waiting: Int = 0, firstLine: Duration = .seconds(10),
         serve: @escaping @Sendable (inout LocalConversation) async throws -> Void,
         failed: @escaping @Sendable (any Error) -> Void = { _ in },
         _ body: @escaping @Sendable () throws -> Void
     ) async throws {
         let server = LocalServer(
-            socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16, waiting: waiting,
+            socket: try socket ?? kept(), label: "test", longest: 1 << 16, waiting: waiting,
             firstLine: firstLine)
         let executor = BlockingExecutor(label: "server", width: 4)
         let serving = Task(executorPreference: executor) {
@@ -94,35 +98,8 @@ import Testing
         }
     }
 
-    @Test func aNameIsLostWhereNobodyListensAtItAndNotWhereAnotherDoes() throws {
-        let kept = KeptSocket(path)
-        let own = try kept.open()
-        #expect(!kept.isLost)
-        try withExtendedLifetime(own) {
-            // Another one listens there.
-            let other = try AcceptingSocket.unix(path)
-            withExtendedLifetime(other) { #expect(!kept.isLost) }
-        }
-        // It has ended, and its name stays.
-        #expect(FileManager.default.fileExists(atPath: path) && kept.isLost)
-        let again = try kept.open()
-        #expect(!kept.isLost)
-        unlink(path)
-        #expect(kept.isLost)
-        withExtendedLifetime(again) {}
-    }
-
-    @Test func aSocketWhoseFileIsRemovedIsOpenedAnew() async throws {
-        let kept = KeptSocket(path)
-        let server = LocalServer(socket: try kept.open(), label: "test", longest: 1 << 16) {
-            kept.isLost ? try? kept.open() : nil
-        }
-        let executor = BlockingExecutor(label: "server", width: 4)
-        let serving = Task(executorPreference: executor) {
-            await server.run(serve: Self.echo) { _, _ in }
-        }
-        defer { serving.cancel() }
-        try await clients.run {
+    @Test func aSocketWhoseFileIsRemovedIsMadeAnewAndItsNameGoesWithTheServer() async throws {
+        try await withServer(serve: Self.echo) {
             let before = try connect()
             unlink(path)
             var found: LineConnection?
@@ -136,8 +113,23 @@ import Testing
                 #expect(try caller.receive() == [0x61])
             }
         }
-        server.stop()
-        await serving.value
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test func whoNeedsTheNameHasItAtOnce() async throws {
+        let socket = try kept()
+        try await withServer(socket: socket, serve: Self.echo) {
+            for _ in 0..<3 {
+                unlink(path)
+                socket.keep()
+                let caller = try connect()
+                try caller.send([0x61, 0x0A])
+                #expect(try caller.receive() == [0x61])
+            }
+        }
+        // A server that has ended makes none anew.
+        socket.keep()
+        #expect(!FileManager.default.fileExists(atPath: path))
     }
 
     @Test func linesOfSeveralTasksDoNotMix() async throws {
@@ -164,7 +156,7 @@ import Testing
     }
 
     @Test func aConversationThatWaitsEndsWithItsTask() async throws {
-        let server = LocalServer(socket: try AcceptingSocket.unix(path), label: "test", longest: 1 << 16)
+        let server = LocalServer(socket: try kept(), label: "test", longest: 1 << 16)
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let wasCancelled = Mutex(false)
         let serving = Task {

@@ -2,6 +2,7 @@
 import Foundation
 import Intake
 import JSON
+import Settings
 import Support
 import Testing
 
@@ -32,6 +33,22 @@ import Testing
             #expect(gate.intake.health.problems["sftp.sshd"] == nil)
         }
         #expect(summary(entries) == [String](repeating: "login accepted listed acme", count: 4))
+    }
+
+    /// The session goes on only where the socket is that it was told.
+    @Test("A sessions' socket that somebody removes is there again before the next session asks for it")
+    func removedLink() async throws {
+        let entries = try await TestGate.run {
+            $0.session = "[ -S \"$2\" ] && exec cat\n"
+        } _: { gate in
+            let link = SSHDLayout(directory: gate.directory.file("state/sshd")).link
+            for _ in 0..<3 {
+                unlink(link)
+                try await #expect(gate.client.isLetIn("acme"))
+            }
+            #expect(gate.intake.health.problems["sockets"] == nil)
+        }
+        #expect(summary(entries) == [String](repeating: "login accepted listed acme", count: 3))
     }
 
     @Test(

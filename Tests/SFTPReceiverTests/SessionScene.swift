@@ -5,7 +5,6 @@ import Intake
 import JSON
 import Ledger
 import LocalServer
-import Logging
 import Settings
 import Sockets
 import Staging
@@ -42,8 +41,7 @@ final class SessionScene: Sendable {
         configuration.reserveInodes = 1
         configuration.temporaryNames = TemporaryNames(["*.tmp", "*.partial", ".dropgate-probe-*"])
         change(&configuration)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        intake = try Intake.open(configuration, policy: Self.policy("127.0.0.0/8"), logger: logger)
+        intake = try Intake.open(configuration, policy: Self.policy("127.0.0.0/8"), logger: quietLogger)
         store = AccountStore(directory: directory.file("accounts"))
         account = try Account(name: "acme", keys: [AuthorizedKey(SampleKeys.ed25519)])
         try? store.add(account)
@@ -60,7 +58,7 @@ final class SessionScene: Sendable {
             book: AccountCache(store: store, handOver: { _ in }, report: { _ in }),
             terms: SessionTerms(
                 maxFile: maxFile, provisional: intake.temporaryNames.patterns, idleTimeout: 900),
-            logger: logger)
+            logger: quietLogger)
         await connection.started(getpid())
     }
 

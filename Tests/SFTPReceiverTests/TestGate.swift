@@ -15,6 +15,8 @@ import Support
 @testable import Accounts
 @testable import SFTPReceiver
 
+let quietLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
 /// What a test may set before the gate opens.
 struct TestGateOptions {
     var entries = [TestGate.entry("127.0.0.0/8")]
@@ -54,8 +56,6 @@ final class TestGate: Sendable {
         }
     }
 
-    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
     private init(_ options: TestGateOptions) async throws {
         directory = try TemporaryDirectory("sftp")
         var configuration = Intake.Configuration(
@@ -64,7 +64,7 @@ final class TestGate: Sendable {
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
         intake = try Intake.open(
-            configuration, policy: Policy(entries: options.entries.compactMap { $0 }), logger: Self.logger)
+            configuration, policy: Policy(entries: options.entries.compactMap { $0 }), logger: quietLogger)
         accounts = AccountStore(directory: directory.file("accounts"))
         let session = directory.file("session")
         let answer = "[ \"$*\" != --version ] || { echo '\(SessionProgram.version)'; exit; }"
@@ -94,7 +94,7 @@ final class TestGate: Sendable {
             SFTPReceiver.Configuration(
                 settings: settings, state: directory.file(options.state), accounts: accounts.directory,
                 tools: tools),
-            intake: intake, logger: Self.logger)
+            intake: intake, logger: quietLogger)
     }
 
     /// Opens a gate, lets `body` use it, stops it, and returns all entries of the ledger about callers.
@@ -104,7 +104,7 @@ final class TestGate: Sendable {
         var options = TestGateOptions()
         change(&options)
         let gate = try await TestGate(options)
-        let group = ServiceGroup(services: [gate.receiver], logger: Self.logger)
+        let group = ServiceGroup(services: [gate.receiver], logger: quietLogger)
         async let service: Void = group.run()
         do {
             try await body(gate)

@@ -4,7 +4,8 @@ import Foundation
 import Intake
 import JSON
 import Ledger
-import Logging
+import LocalServer
+import Settings
 import Support
 import Testing
 
@@ -26,15 +27,14 @@ import Testing
             stagingPath: directory.file("staging"))
         configuration.reserveBytes = 1
         configuration.reserveInodes = 1
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let intake = try Intake.open(
-            configuration, policy: SessionScene.policy("192.0.2.7/32"), logger: logger)
+            configuration, policy: SessionScene.policy("192.0.2.7/32"), logger: quietLogger)
         let files = SSHDFiles(
             tools: .find(),
             configuration: SSHDConfiguration(
                 hostKeys: [], session: "/s", socket: "/s", keys: "/s", takesPasswords: false, isRoot: false,
                 loginGrace: 1, idleTimeout: 1, maxSessions: 1, maxAuthTries: 1, encryptAndMAC: true),
-            directory: directory.path, ownUser: nil)
+            layout: SSHDLayout(directory: directory.path), ownUser: nil)
         let handler = ConnectionHandler(
             intake: intake,
             resolver: try AddressResolver(
@@ -44,8 +44,10 @@ import Testing
                 store: AccountStore(directory: directory.file("accounts")), handOver: { _ in },
                 report: { _ in }),
             process: SSHDProcess(files: files),
-            sshd: SSHDWatch(KeptFiles(files), health: intake.health, logger: logger), loginGrace: .seconds(1),
-            logger: logger)
+            sshd: SSHDWatch(KeptFiles(files), health: intake.health, logger: quietLogger),
+            link: try KeptSocket(
+                directory.file("link"), "the link", health: intake.health, logger: quietLogger),
+            loginGrace: .seconds(1), logger: quietLogger)
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         handler.turnAway(ConnectedSocket(descriptor, peer: Endpoint(ip: try IPAddress(peer))))
         await intake.close()

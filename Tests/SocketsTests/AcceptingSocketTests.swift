@@ -138,7 +138,7 @@ private final class Taken: Sendable {
         let error = #expect(throws: ListenError.self) {
             try AcceptingSocket.tcp(Endpoint(ip: loopback, port: port))
         }
-        #expect(error?.description.contains("choose another port") == true)
+        #expect(error?.description.contains("choose another port") == true && error?.needsMending == false)
     }
 
     @Test func unixSocketsAreOpenToTheirUserAlone() throws {
@@ -147,8 +147,28 @@ private final class Taken: Sendable {
         defer { unlink(path) }
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && socket.port == nil)
-        #expect(throws: ListenError.self) {
+        let tooLong = #expect(throws: ListenError.self) {
             try AcceptingSocket.unix("/" + String(repeating: "p", count: 200))
         }
+        #expect(tooLong?.needsMending == true && tooLong?.description.contains("has 201 bytes") == true)
+    }
+
+    @Test func aFileGivesWayToASocketAndADirectoryDoesNot() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/accepting-\(UUID().uuidString)"
+        try Data().write(to: URL(filePath: path))
+        try UnixSocketPlace.checkFree(path)
+        _ = try AcceptingSocket.unix(path)
+        unlink(path)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        defer { rmdir(path) }
+        let error = #expect(throws: ListenError.self) { try AcceptingSocket.unix(path) }
+        #expect(error?.needsMending == true)
+        #expect(error?.description.contains("in place of the socket \(path) lies a directory") == true)
+        #expect(throws: ListenError.self) { try UnixSocketPlace.checkFree(path) }
+    }
+
+    @Test func whatIsWrongWithAFileIsNoMatterOfPorts() {
+        let error = ListenError("cannot listen on /s", errno: EACCES, isPath: true)
+        #expect(error.description == "cannot listen on /s: Permission denied")
     }
 }

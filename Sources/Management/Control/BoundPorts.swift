@@ -16,7 +16,7 @@ package enum BoundPorts {
     /// nil: none are written down, because no gate runs, or one that does not listen everywhere yet. Throws where this process
     /// may not look.
     package static func read(_ settings: GateSettings) throws(FileError) -> [String: UInt16]? {
-        let file = settings.portsFile
+        let file = settings.layout.ports
         guard try Presence.check(file) else { return nil }
         let bytes = try FileReading.bytes(file, limit: limit)
         guard let members = (try? JSONValue(parsing: bytes))?.object else {

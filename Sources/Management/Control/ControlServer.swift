@@ -4,7 +4,7 @@ import Admission
 import Blocking
 package import Files
 import Foundation
-import Intake
+package import Intake
 import LocalServer
 import LocalSocket
 package import Logging
@@ -14,9 +14,9 @@ import TLS
 
 package struct ControlServer: Service {
     private let path: String
-    private let kept: KeptSocket
     private let authority: LocalAuthority
     private let state: @Sendable () -> GateState
+    private let health: Health
     private let logger: Logger
     private let readers: AccessGroup?
     private let guests = Guests()
@@ -27,58 +27,48 @@ package struct ControlServer: Service {
     /// - Parameters:
     ///   - path: of the socket, in a private directory.
     ///   - state: how the gate is; may look into the ledger.
+    ///   - health: told where commands do not reach the gate.
     ///   - readers: who may connect beside root and the gate's user, to have what they take recorded, and for nothing else.
     ///   - onOpen: called once commands can connect.
     package init(
-        path: String, authority: LocalAuthority, state: @escaping @Sendable () -> GateState, logger: Logger,
-        readers: AccessGroup? = nil,
-        onOpen: @escaping @Sendable () -> Void = {}
+        path: String, authority: LocalAuthority, state: @escaping @Sendable () -> GateState, health: Health,
+        logger: Logger, readers: AccessGroup? = nil, onOpen: @escaping @Sendable () -> Void = {}
     ) {
         self.path = path
-        kept = KeptSocket(path)
         self.authority = authority
         self.state = state
+        self.health = health
         self.logger = logger
         self.readers = readers
         self.onOpen = onOpen
     }
 
     package func run() async throws {
-        let socket: AcceptingSocket
+        let socket: KeptSocket
         do throws(ListenError) { socket = try opened() } catch {
-            throw ManagementError(.internalError, "control socket: \(error)", cause: error)
+            throw ManagementError(
+                error.needsMending ? .configuration : .internalError, "control socket: \(error)", cause: error
+            )
         }
-        defer { unlink(path) }
-        let server = LocalServer(
-            socket: socket, label: "dropgate.control", longest: Control.longestLine
-        ) { reopened() }
+        let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
         onOpen()
         await withTaskExecutorPreference(executor) {
             await cancelWhenGracefulShutdown { await serve(server) }
         }
     }
 
-    private func opened() throws(ListenError) -> AcceptingSocket {
-        let socket = try kept.open()
-        do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
-        return socket
-    }
-
     /// Without it every command would say that a gate starts or ends, for as long as this one runs.
-    private func reopened() -> AcceptingSocket? {
-        guard kept.isLost else { return nil }
-        do {
-            let directory = Paths.directory(of: path)
-            try GateDirectories.make(directory)
-            try readers?.admit(directory: directory, to: .pass)
-            let socket = try opened()
-            logger.warning("the control socket \(path) was removed or replaced, and is made anew")
-            return socket
-        } catch {
-            logger.debug(
-                "the control socket \(path) was removed or replaced, and cannot be made anew: \(error)")
-            return nil
-        }
+    private func opened() throws(ListenError) -> KeptSocket {
+        try KeptSocket(
+            path, "the control socket", health: health, logger: logger,
+            prepare: { [path, readers] in
+                let directory = Paths.directory(of: path)
+                try GateDirectories.make(directory)
+                try readers?.admit(directory: directory, to: .pass)
+            },
+            bound: { [path, readers, logger] in
+                do throws(FileError) { try readers?.admit(socket: path) } catch { logger.warning("\(error)") }
+            })
     }
 
     private func serve(_ server: LocalServer) async {

@@ -15,7 +15,7 @@ package enum GatePresence: Sendable {
     private static let looking = BlockingExecutor(label: "dropgate.presence", width: 1)
 
     package static func look(_ settings: GateSettings) async -> GatePresence {
-        let control = ControlClient(path: settings.controlSocket)
+        let control = ControlClient(path: settings.layout.controlSocket)
         do {
             if try await control.isThere() { return .yes(control) }
             do {

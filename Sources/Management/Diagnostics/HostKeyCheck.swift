@@ -1,5 +1,6 @@
 // The SFTP host keys: whether callers are shown them, and whether they are those that callers know.
 import Admission
+import Files
 import Reachability
 import SFTPReceiver
 import Settings
@@ -38,15 +39,31 @@ enum HostKeyCheck {
             fix: "tell VSee the new fingerprints (`dropgate init` prints them), or put the old keys back")
     }
 
-    /// What callers of an earlier time would miss.
+    /// What callers of an earlier time would miss. Who names keys of their own knows which.
     static func kinds(_ settings: GateSettings) -> [Finding] {
         guard let paths = settings.sftp?.hostKeys else { return [] }
         let usual = SFTPSettings.defaultHostKeys(state: settings.state)
-        guard paths != usual, paths.allSatisfy(usual.contains) else { return [] }
+        guard paths.allSatisfy(usual.contains),
+            let key = usual.first(where: { Paths.lastComponent(of: $0) == SFTPSettings.laterHostKey }),
+            !paths.contains(key)
+        else { return [] }
         return [
             Finding(
                 "host keys", .warn, "no ECDSA key: clients that know nothing newer cannot connect (JSch 0.1)",
-                fix: "`dropgate init` makes it; then restart the gate")
+                fix: "\(step(to: key, settings)); then restart the gate")
         ]
+    }
+
+    /// What brings a key that `init` may make: it makes none beside those that the settings name, and none in place of one that callers
+    /// know.
+    private static func step(to key: String, _ settings: GateSettings) -> String {
+        // As `init` reads them, which looks for no file.
+        let read = try? SettingsLoader.load(file: settings.file, namedFiles: .mayBeMissing)
+        if let read, read.sftp?.hostKeys.contains(key) != true {
+            return
+                "leave sftp.host_keys out and run `dropgate init`, which makes one, or name one of your own there, too"
+        }
+        guard KnownHostKeys(settings.ledgerHandle).include(key) else { return "`dropgate init` makes it" }
+        return "callers know \(key): \(KnownHostKeys.remedy)"
     }
 }

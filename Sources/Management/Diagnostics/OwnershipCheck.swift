@@ -93,9 +93,9 @@ enum OwnershipCheck {
     /// - Parameter gate: the gate is another user than this one, who could read its files anyway.
     private static func places(_ settings: GateSettings, ofAnother gate: Bool) -> [Place] {
         let ledger = settings.ledgerHandle.directory
-        var places = [Place(path: settings.runDirectory), Place(path: settings.staging.path)]
+        var places = [Place(path: settings.layout.run), Place(path: settings.staging.path)]
         places += StagingLayout.directories.map { Place(path: "\(settings.staging.path)/\($0)") }
-        if settings.sftp != nil { places += settings.sshdDirectories.map { Place(path: $0) } }
+        if settings.sftp != nil { places += settings.layout.sshd.directories.map { Place(path: $0) } }
         if gate {
             // The gate's own user is told by what reads them.
             places += [
@@ -110,7 +110,7 @@ enum OwnershipCheck {
         // Without these a gate goes on, with a problem.
         places.append(Place(path: settings.ledgerHandle.checkpointDirectory, isNeeded: false))
         if settings.forward.syslog != nil || settings.forward.file != nil {
-            places.append(Place(path: settings.forwardDirectory, isNeeded: false))
+            places.append(Place(path: settings.layout.forward, isNeeded: false))
         }
         return places
     }

@@ -1,5 +1,5 @@
 // Whether a gate can work where its state lies: a path may be longer than a socket's may be, or have marks that sshd's files cannot
-// hold. It looks at paths alone.
+// hold, and something may lie in a socket's place. Of the rest it looks at paths alone.
 import Reachability
 import SFTPReceiver
 import Settings
@@ -7,16 +7,14 @@ import Sockets
 
 enum PathCheck {
     static func findings(_ settings: GateSettings) -> [Finding] {
-        do throws(ManagementError) {
-            try check(settings)
-            return []
-        } catch {
+        do throws(ManagementError) { try check(settings) } catch {
             return [.fatal("filesystem", error.message, fix: Finding.mend)]
         }
+        return sockets(settings).compactMap(obstacle)
     }
 
     static func check(_ settings: GateSettings) throws(ManagementError) {
-        try check(socket: settings.controlSocket)
+        try check(settings.layout)
         guard let sftp = SFTPReceiver.Configuration(settings) else { return }
         do throws(SSHDError) { try sftp.checkPaths() } catch {
             throw ManagementError(error)
@@ -25,19 +23,28 @@ enum PathCheck {
 
     /// The same of a gate of which nothing is made yet, with the shipped settings.
     static func check(newState state: String) throws(ManagementError) {
-        try check(socket: state + "/run/control.sock")
+        try check(StateLayout(state))
         do throws(SSHDError) { try SFTPReceiver.Configuration.check(state: state) } catch {
             throw ManagementError(error)
         }
     }
 
-    /// - Parameter path: of the control socket, which is the longest of the gate's.
-    private static func check(socket path: String) throws(ManagementError) {
-        let most = SocketAddress.longestUnixPath
-        guard path.utf8.count > most else { return }
-        throw ManagementError(
-            .configuration,
-            "the path of the socket \(path) has \(path.utf8.count) bytes, and a Unix socket's may have \(most) at most; use a "
-                + "shorter state directory")
+    /// The control socket's path is the longest of the gate's sockets.
+    private static func check(_ layout: StateLayout) throws(ManagementError) {
+        do throws(ListenError) { try UnixSocketPlace.checkLength(of: layout.controlSocket) } catch {
+            throw ManagementError(.configuration, error.description, cause: error)
+        }
+    }
+
+    private static func sockets(_ settings: GateSettings) -> [String] {
+        [settings.layout.controlSocket] + (settings.sftp == nil ? [] : [settings.layout.sshd.link])
+    }
+
+    /// What lies in the place of a socket that the gate cannot replace.
+    private static func obstacle(_ socket: String) -> Finding? {
+        do throws(ListenError) { try UnixSocketPlace.checkFree(socket) } catch {
+            return .fatal("filesystem", error.description, fix: Finding.mend)
+        }
+        return nil
     }
 }

@@ -78,7 +78,7 @@ enum RunningCheck {
 
     /// The running gate is told of the connections before they are made, so that it records them as probes.
     static func listenerFindings(_ facts: GateFacts) -> [Finding] {
-        let control = ControlClient(path: facts.settings.controlSocket)
+        let control = ControlClient(path: facts.settings.layout.controlSocket)
         return ListenerCheck(listeners(facts), announce: { control.announce($0) }).findings()
     }
 

@@ -10,7 +10,7 @@ extension ProbeService {
         var announcing = options
         announcing.announce = { endpoint in
             guard let settings = try? SettingsLoader.load(file: file, namedFiles: .ignored) else { return }
-            ControlClient(path: settings.controlSocket).announce(endpoint)
+            ControlClient(path: settings.layout.controlSocket).announce(endpoint)
         }
         return announcing
     }

@@ -9,7 +9,7 @@ package enum ConsumerAccess {
     /// own user can do it where it is in the group; root's `init` always.
     static func apply(_ settings: GateSettings) throws(FileError) {
         let staging = Self.staging(settings)
-        let record = GroupRecord(path: settings.state + "/staging-group")
+        let record = GroupRecord(path: settings.layout.stagingGroup)
         try record.apply(settings.staging.group) { (group, isNew) throws(FileError) in
             for directory in way(settings) { try group.pass(through: directory) }
             try Consumers(group).open(staging, isNew: isNew)

@@ -69,7 +69,7 @@ package struct GateSetup {
             try gate.become(with: settings.groups)
         }
         for directory in [
-            settings.state, settings.runDirectory, settings.staging.path,
+            settings.state, settings.layout.run, settings.staging.path,
             settings.ledgerHandle.directory,
         ] {
             try log.directory(directory)

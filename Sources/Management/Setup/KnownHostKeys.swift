@@ -44,7 +44,10 @@ struct KnownHostKeys {
 
     /// What to say of one that is not there.
     static func loss(of path: String) -> String {
-        "\(path) is gone: a host key that callers know; put it back from the backup; if there is none, "
-            + "`dropgate init --new-host-keys` makes another, and VSee has to be told its fingerprint"
+        "\(path) is gone: a host key that callers know; \(remedy)"
     }
+
+    static let remedy =
+        "put it back from the backup; if there is none, `dropgate init --new-host-keys` makes another, and VSee has to be told "
+        + "its fingerprint"
 }

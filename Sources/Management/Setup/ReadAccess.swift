@@ -26,7 +26,7 @@ package struct ReadAccess {
         (try? ReadAccess(settings).record.read())?.group
     }
 
-    private var record: GroupRecord { GroupRecord(path: settings.state + "/read-group") }
+    private var record: GroupRecord { GroupRecord(path: settings.layout.readGroup) }
 
     // MARK: The places
 
@@ -35,8 +35,8 @@ package struct ReadAccess {
             try group.admit(directory: settings.state, to: .pass)
         }
         try settings.ledgerHandle.admitReaders()
-        if try Presence.check(settings.runDirectory) {
-            try group.admit(directory: settings.runDirectory, to: .pass)
+        if try Presence.check(settings.layout.run) {
+            try group.admit(directory: settings.layout.run, to: .pass)
         }
         let keys = LedgerKeys(settings)
         guard try keys.hasPublicKeys() else { return }
@@ -47,7 +47,7 @@ package struct ReadAccess {
     private func close(to group: AccessGroup) throws(FileError) {
         let keys = LedgerKeys(settings)
         for place in [
-            keys.publicFile, Paths.directory(of: keys.publicFile), settings.runDirectory, settings.state,
+            keys.publicFile, Paths.directory(of: keys.publicFile), settings.layout.run, settings.state,
         ] { try group.dismiss(from: place) }
         try settings.ledgerHandle.dismiss(group)
     }

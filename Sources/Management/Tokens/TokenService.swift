@@ -19,7 +19,7 @@ package struct TokenService: Sendable {
 
     package init(_ settings: GateSettings) {
         self.settings = settings
-        store = TokenStore(directory: settings.tokenDirectory)
+        store = TokenStore(directory: settings.layout.tokens)
     }
 
     package func list() throws(ManagementError) -> Listing {

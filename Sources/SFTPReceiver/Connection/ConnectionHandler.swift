@@ -7,6 +7,7 @@ import Glibc
 import Intake
 import JSON
 import Ledger
+import LocalServer
 import Logging
 import ServiceLifecycle
 import Sockets
@@ -24,6 +25,8 @@ struct ConnectionHandler: Sendable {
     let book: AccountCache
     let process: SSHDProcess
     let sshd: SSHDWatch
+    /// Where the sessions that sshd starts find the gate.
+    let link: KeptSocket
     let loginGrace: Duration
     let logger: Logger
     let proxies = ProxyHeaderReader()
@@ -152,6 +155,7 @@ struct ConnectionHandler: Sendable {
         let pace = await hold(connection)
         await log.slow(pace)
         sshd.restoreFiles()
+        link.keep()
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
         let began = ContinuousClock.now

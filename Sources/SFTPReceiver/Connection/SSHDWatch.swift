@@ -2,14 +2,15 @@
 // passes. That check does not meet all that a caller meets: what it misses is told again with the next one.
 import Intake
 import Logging
+import Settings
 import Synchronization
 
 final class SSHDWatch: Sendable {
     private static let problem = HealthProblem.sshd.rawValue
     /// How long after a failure sshd is asked again: its own check does not meet all that a caller meets.
-    private static let pause = Duration.seconds(30)
+    static let pause = Duration.seconds(30)
     /// The same where there was no room for another process: there is again as soon as others have ended.
-    private static let pauseForRoom = Duration.seconds(2)
+    static let pauseForRoom = Duration.seconds(2)
 
     private struct Failure: Equatable {
         let at: ContinuousClock.Instant
@@ -21,18 +22,34 @@ final class SSHDWatch: Sendable {
     let kept: KeptFiles
     private let health: Health
     private let logger: Logger
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let check: Check
     /// The last one, while the problem stands.
     private let failure = Mutex<Failure?>(nil)
 
-    init(_ kept: KeptFiles, health: Health, logger: Logger) {
+    /// Has sshd look at its files. Returns what it lacks although it takes them; nil: nothing.
+    typealias Check = @Sendable () async throws(SSHDError) -> String?
+
+    /// - Parameter check: nil: sshd's own.
+    init(
+        _ kept: KeptFiles, health: Health, logger: Logger,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, check: Check? = nil
+    ) {
         self.kept = kept
         self.health = health
         self.logger = logger
+        self.now = now
+        if let check {
+            self.check = check
+        } else {
+            self.check = { () async throws(SSHDError) -> String? in try await kept.files.check() }
+        }
     }
 
     /// - Parameter hadNoRoom: for another process of its own, or for its files.
     func failed(_ why: String, hadNoRoom: Bool = false) {
-        let (now, pause) = (ContinuousClock.now, hadNoRoom ? Self.pauseForRoom : Self.pause)
+        let now = now()
+        let pause = hadNoRoom ? Self.pauseForRoom : Self.pause
         failure.withLock { $0 = Failure(at: now, nextLook: now + pause, pause: pause) }
         let message = "no login by SFTP is possible: \(why)"
         if health.set(problem: Self.problem, message: message) { logger.error("\(message)") }
@@ -56,7 +73,8 @@ final class SSHDWatch: Sendable {
     func restoreFiles() {
         do {
             guard try kept.restore() else { return }
-            logger.warning("files of sshd were gone from \(kept.files.directory), and are written again")
+            logger.warning(
+                "files of sshd were gone from \(kept.files.layout.directory), and are written again")
         } catch {
             failed("sshd's files are gone and cannot be written again: \(error)")
         }
@@ -64,8 +82,8 @@ final class SSHDWatch: Sendable {
 
     /// Asks sshd itself, some time after it failed: nobody may call while the gate says that it is not ready.
     func checkAgain() async {
+        let now = now()
         let due = failure.withLock { failure -> Failure? in
-            let now = ContinuousClock.now
             guard var last = failure, now >= last.nextLook else { return nil }
             last.nextLook = now + last.pause
             failure = last
@@ -73,7 +91,7 @@ final class SSHDWatch: Sendable {
         }
         guard let due else { return }
         do throws(SSHDError) {
-            guard try await kept.files.check() == nil else { return }
+            guard try await check() == nil else { return }
         } catch {
             return
         }

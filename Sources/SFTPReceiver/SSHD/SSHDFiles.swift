@@ -3,6 +3,7 @@
 import Accounts
 import Files
 import Glibc
+import Settings
 import Staging
 import Subprocess
 
@@ -11,22 +12,31 @@ struct SSHDFiles: Sendable {
     let tools: SSHDTools
     /// The configuration but for what the accounts decide.
     var configuration: SSHDConfiguration
-    /// <state>/sshd.
-    let directory: String
+    let layout: SSHDLayout
     /// The service's own user name; without libnss-wrapper it is the only name that can log in.
     let ownUser: String?
 
-    var configurationPath: String { "\(directory)/sshd_config" }
-    private var home: String { "\(directory)/home" }
+    /// The names of its files.
+    private enum Name: String, CaseIterable {
+        case configuration = "sshd_config"
+        case passwd, group, shadow
+    }
+
+    private var directory: String { layout.directory }
+    private func path(_ name: Name) -> String { "\(directory)/\(name.rawValue)" }
+    var configurationPath: String { path(.configuration) }
+
+    /// Which sshd enters as root before login, when it gives up its rights. The place is built into it.
+    private static let separationDirectory = "/run/sshd"
 
     /// The environment of sshd, complete: nothing of the service's own goes to it.
     var environment: [Environment.Key: String] {
         var environment = SSHDTools.plainEnvironment
         guard let library = tools.nssWrapper else { return environment }
         environment["LD_PRELOAD"] = library
-        environment["NSS_WRAPPER_PASSWD"] = "\(directory)/passwd"
-        environment["NSS_WRAPPER_GROUP"] = "\(directory)/group"
-        environment["NSS_WRAPPER_SHADOW"] = "\(directory)/shadow"
+        environment["NSS_WRAPPER_PASSWD"] = path(.passwd)
+        environment["NSS_WRAPPER_GROUP"] = path(.group)
+        environment["NSS_WRAPPER_SHADOW"] = path(.shadow)
         return environment
     }
 
@@ -38,7 +48,9 @@ struct SSHDFiles: Sendable {
             guard fchmod(folder.descriptor, 0o700) == 0 else {
                 throw StagingError(errno: errno, "cannot make \(directory) private")
             }
-            for name in ["keys", "home"] { _ = try folder.subdirectory(name, create: true) }
+            for path in [layout.keys, layout.home] {
+                _ = try folder.subdirectory(Paths.lastComponent(of: path), create: true)
+            }
         } catch {
             throw SSHDError(.failed, error.description)
         }
@@ -46,9 +58,10 @@ struct SSHDFiles: Sendable {
     }
 
     private func makeSeparationDirectory() throws(SSHDError) {
-        guard configuration.isRoot, mkdir("/run/sshd", 0o755) != 0, errno != EEXIST else { return }
+        let path = Self.separationDirectory
+        guard configuration.isRoot, mkdir(path, 0o755) != 0, errno != EEXIST else { return }
         throw SSHDError(
-            .failed, "cannot make /run/sshd, which sshd needs when it runs as root: \(SystemError.last)")
+            .failed, "cannot make \(path), which sshd needs when it runs as root: \(SystemError.last)")
     }
 
     /// Whether sshd can be given the paths of all that it is to use.
@@ -81,18 +94,18 @@ struct SSHDFiles: Sendable {
     func write(_ accounts: AccountSnapshot) throws(StagingError) {
         let known = known(accounts)
         let folder = try Directory(path: directory)
-        let keys = try folder.subdirectory("keys")
+        let keys = try folder.subdirectory(Paths.lastComponent(of: layout.keys))
         for account in known {
             let lines = account.keys.map { "restrict \($0)\n" }.joined()
             try write(lines, as: account.name, in: keys)
         }
         let users = passwdLines(known)
-        try write(users.shadow, as: "shadow", in: folder)
-        try write("dropgate:x:\(getgid()):\n", as: "group", in: folder)
-        try write(users.passwd, as: "passwd", in: folder)
+        try write(users.shadow, as: .shadow, in: folder)
+        try write("dropgate:x:\(getgid()):\n", as: .group, in: folder)
+        try write(users.passwd, as: .passwd, in: folder)
         var configuration = configuration
         configuration.takesPasswords = tools.nssWrapper != nil && known.contains { $0.passwordHash != nil }
-        try write(configuration.text, as: "sshd_config", in: folder)
+        try write(configuration.text, as: .configuration, in: folder)
         let names = Set(known.map(\.name))
         for name in try keys.names() where !names.contains(name) { try keys.remove(name) }
     }
@@ -104,9 +117,11 @@ struct SSHDFiles: Sendable {
 
     /// Whether what was written is still there, but for the keys of single accounts: there may be thousands, and each caller waits.
     var areThere: Bool {
-        ["sshd_config", "passwd", "group", "shadow", "home", "keys"].allSatisfy {
-            !Presence.isGone("\(directory)/\($0)")
-        }
+        (Name.allCases.map(path) + [layout.home, layout.keys]).allSatisfy { !Presence.isGone($0) }
+    }
+
+    private func write(_ text: String, as name: Name, in directory: Directory) throws(StagingError) {
+        try write(text, as: name.rawValue, in: directory)
     }
 
     /// Whole, and not durable: a start writes all files anew before it starts an sshd.
@@ -121,7 +136,7 @@ struct SSHDFiles: Sendable {
         var shadow = ""
         if let separation = Self.separationUser { passwd += separation }
         for account in accounts {
-            passwd += "\(account.name):x:\(getuid()):\(getgid()):Dropgate account:\(home):/bin/sh\n"
+            passwd += "\(account.name):x:\(getuid()):\(getgid()):Dropgate account:\(layout.home):/bin/sh\n"
             shadow += "\(account.name):\(account.passwordHash?.text ?? "*"):::::::\n"
         }
         return (passwd, shadow)
@@ -130,7 +145,8 @@ struct SSHDFiles: Sendable {
     /// The system's `sshd` user as a line of passwd(5): as root, sshd gives up its rights to it before login.
     private static var separationUser: String? {
         guard let user = getpwnam("sshd") else { return nil }
-        return "sshd:x:\(user.pointee.pw_uid):\(user.pointee.pw_gid):sshd:/run/sshd:/usr/sbin/nologin\n"
+        return
+            "sshd:x:\(user.pointee.pw_uid):\(user.pointee.pw_gid):sshd:\(separationDirectory):/usr/sbin/nologin\n"
     }
 
     /// Has sshd read the configuration, keys included, without serving.

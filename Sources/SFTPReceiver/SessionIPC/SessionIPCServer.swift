@@ -5,7 +5,6 @@ import LocalServer
 import LocalSocket
 import Logging
 import SFTPSession
-import Sockets
 
 struct SessionIPCServer: Sendable {
     let server: LocalServer
@@ -14,20 +13,13 @@ struct SessionIPCServer: Sendable {
     let executor: BlockingExecutor
     let logger: Logger
 
-    /// - Parameters:
-    ///   - kept: the socket's name, if it is to be bound again where that is lost.
-    ///   - waiting: how many of the executor's threads may wait for a session's next question.
+    /// - Parameter waiting: how many of the executor's threads may wait for a session's next question.
     init(
-        socket: AcceptingSocket, kept: KeptSocket? = nil, handler: SessionIPCHandler,
-        executor: BlockingExecutor,
-        waiting: Int = 0, logger: Logger
+        socket: KeptSocket, handler: SessionIPCHandler, executor: BlockingExecutor, waiting: Int = 0,
+        logger: Logger
     ) {
         server = LocalServer(
-            socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting
-        ) {
-            guard let kept, kept.isLost else { return nil }
-            return try? kept.open()
-        }
+            socket: socket, label: "dropgate.sftp.link", longest: SessionIPC.maxLine, waiting: waiting)
         self.handler = handler
         self.executor = executor
         self.logger = logger
