@@ -7,7 +7,7 @@ enum SessionPhase: Equatable {
 
 protocol ServedSession: SessionMachine {
     var phase: SessionPhase { get set }
-    /// Every request is answered by FAILURE and this text.
+    /// Every request but that for limits is answered by FAILURE and this text.
     var refusal: String? { get set }
     var closing: Closing { get set }
     var handles: HandleTable { get set }
@@ -77,7 +77,8 @@ extension ServedSession {
         let request = try Request(frame.type, frame.fields, input)
         consumed = frame.end
         if closing == .whenIdle { closing = .no }
-        if let refusal {
+        // A client that asks for limits does so before anything else, and OpenSSH 10 tells nobody why they were refused.
+        if let refusal, request != .limits {
             reply.status(frame.id, .failure, refusal)
         } else {
             handle(frame.id, request)

@@ -115,6 +115,10 @@ import Testing
             "passphrase"
         ),
         (
+            asked("publickey-hostbound-v00@openssh.com") + [failed("publickey", "SHA256:x")], ["wrong_key"],
+            ["publickey"], "the key that was offered is none"
+        ),
+        (
             asked("publickey", "password") + [failed("publickey", "SHA256:x"), failed("password")],
             ["wrong_key", "wrong_password"], ["password", "publickey"], "the key that was offered is none"
         ),
@@ -129,6 +133,13 @@ import Testing
         // It asked, and left before sshd had looked: nothing is said that is not known.
         (asked("publickey"), [], ["publickey"], "left before its login was decided"),
     ]
+
+    @Test("Where sshd does not say why it ended, the entry says how it ended")
+    func silentEnd() throws {
+        let attempt = try failure([])
+        #expect(
+            attempt.detail["message"]?.string == "sshd ended with exit status 255, and did not say why")
+    }
 
     @Test("A failed login says what was tried, why it failed, and what to do", arguments: explained)
     func explains(events: [SSHDLogEvent], causes: [String], methods: [String], hint: String) throws {

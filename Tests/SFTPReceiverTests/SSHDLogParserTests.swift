@@ -160,6 +160,26 @@ import Testing
         (
             "fatal: fork of unprivileged child failed\r\n", .unable("fork of unprivileged child failed")
         ),
+        (
+            "fatal: privsep_preauth: exec of /l/sshd-auth failed: Exec format error\r\n",
+            .unable("privsep_preauth: exec of /l/sshd-auth failed: Exec format error")
+        ),
+        (
+            "/l/sshd-auth: error while loading shared libraries: libz.so.1: cannot open shared object file\n",
+            .unable(
+                "/l/sshd-auth: error while loading shared libraries: libz.so.1: cannot open shared object file")
+        ),
+        ("/l/sshd-auth: something else", .other),
+        (
+            "error: mm_reap: preauth child terminated by signal 31",
+            .unable("mm_reap: preauth child terminated by signal 31")
+        ),
+        (
+            "fatal: privsep_preauth: preauth child terminated by signal 11",
+            .unable("privsep_preauth: preauth child terminated by signal 11")
+        ),
+        // How sshd ends the process of a caller whose time to log in is over.
+        ("error: mm_reap: preauth child terminated by signal 14", .other),
         ("sshd: no hostkeys available -- exiting.", .unable("sshd: no hostkeys available -- exiting.")),
         ("Unable to load host key: /k/ssh_host_rsa_key", .other),
         ("User child is on pid 77", .other),

@@ -59,6 +59,38 @@ import Testing
         #expect(failure(Self.preload, Self.began, Self.asked)?.contains("cannot be preloaded") == true)
     }
 
+    @Test("A process before login that does not start, or that a signal ends, is sshd's failure")
+    func beforeLogin() {
+        for said in [
+            "fatal: privsep_preauth: exec of /l/sshd-auth failed: Exec format error\r\n",
+            "error: mm_reap: preauth child terminated by signal 11\r\n",
+        ] {
+            #expect(failure(Self.began, said)?.hasPrefix("/sshd cannot do its work: ") == true)
+        }
+        #expect(failure(Self.began, "error: mm_reap: preauth child terminated by signal 14\r\n") == nil)
+    }
+
+    @Test(
+        "Programs that sshd says it starts for each caller, and that cannot be started, are named",
+        arguments: [
+            ("port 22\nsshdsessionpath /bin/sh\nsshdauthpath /bin/sh\n", nil),
+            ("port 22\n", nil),
+            ("sshdsessionpath /nowhere/sshd-session\n", "/nowhere/sshd-session"),
+            ("SshdSessionPath /bin/sh\nsshdauthpath /etc/passwd\n", "/etc/passwd"),
+        ])
+    func programs(configuration: String, missing: String?) {
+        let found = SSHDFiles.missingProgram(configuration)
+        #expect((found == nil) == (missing == nil))
+        if let missing { #expect(found?.hasPrefix(missing + ", which it starts for each caller: ") == true) }
+    }
+
+    @Test("Where there is no room for another process sshd says so last")
+    func room() {
+        #expect(SSHDTools.tellsOfNoRoom("x: fork failed: Resource temporarily unavailable"))
+        #expect(SSHDTools.tellsOfNoRoom("x: Cannot allocate memory"))
+        #expect(!SSHDTools.tellsOfNoRoom("Resource temporarily unavailable: no"))
+    }
+
     @Test("A caller that comes as far as its name shows that sshd works, unless sshd lacked something")
     func works() {
         #expect(signs([Self.began, Self.asked]).showItWorks)

@@ -221,6 +221,10 @@ import Testing
         #expect(client.write(handle, 0, sample(10)).message == "no daemon")
         #expect(client.close(handle).message == "no daemon")
         #expect(client.path(.stat, "/").message == "no daemon")
+        // OpenSSH 10 asks for them first, and says nothing of why they were refused.
+        #expect(
+            client.ask(.extended, Fields().string("limits@openssh.com"))
+                == .limits([262_144, 261_120, 261_120, 128]))
         #expect(client.box.closing == .soon)
         client.hangUp()
         #expect(client.store.open.isEmpty)

@@ -217,7 +217,7 @@ struct ConnectionHandler: Sendable {
         let isReset = connection.socket.open.map(SystemCall.hasEnded) ?? true
         let program = process.files.tools.sshd ?? "sshd"
         guard let failure = signs.failure(of: program, status: status, isReset: isReset) else { return }
-        sshd.failed(failure)
+        sshd.failed(failure, hadNoRoom: SSHDTools.tellsOfNoRoom(failure))
         await log.fail(failure, reason: .sshdFailed)
     }
 

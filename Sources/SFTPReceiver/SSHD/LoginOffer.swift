@@ -66,6 +66,9 @@ struct LoginOffer: Sendable {
     /// The caller has shown that it holds a key.
     mutating func proved(_ fingerprint: String) { unprovenKeys.removeAll { $0 == fingerprint } }
 
+    /// OpenSSH's own form of "publickey", whose signature names the host key, too (PROTOCOL, 3.1, of OpenSSH).
+    private static let hostBoundKey = "publickey-hostbound-v00@openssh.com"
+
     /// Words of the protocol (RFC 4252, 4256, 4462); a caller may send any other.
     private static let knownMethods: Set<String> = [
         "publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "gssapi-keyex",
@@ -74,6 +77,7 @@ struct LoginOffer: Sendable {
     /// "none" only asks which methods there are.
     private mutating func add(_ method: String) {
         guard method != "none" else { return }
+        let method = method == Self.hostBoundKey ? "publickey" : method
         methods.insert(Self.knownMethods.contains(method) ? method : "other")
     }
 

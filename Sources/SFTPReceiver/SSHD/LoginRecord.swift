@@ -124,12 +124,14 @@ struct LoginRecord: Sendable {
             }
         }
         if held > .zero { attempt.detail["held_ms"] = .int(held.milliseconds) }
-        explain(reason, accounts, &attempt)
+        explain(reason, end, accounts, &attempt)
         return attempt
     }
 
     /// The causes for programs, and a sentence with the next step for people.
-    private func explain(_ reason: Reason, _ accounts: AccountSnapshot, _ attempt: inout Attempt) {
+    private func explain(
+        _ reason: Reason, _ end: End, _ accounts: AccountSnapshot, _ attempt: inout Attempt
+    ) {
         let account = name.flatMap { accounts.accounts[$0] }
         var sentence = message
         switch reason {
@@ -155,6 +157,8 @@ struct LoginRecord: Sendable {
             if account?.disabled == true { attempt.detail["account_disabled"] = true }
         case .timeout where message == nil:
             sentence = "no login came in time"
+        case .handshakeFailed where message == nil:
+            sentence = "sshd ended with \(SSHDText.ending(end.status)), and did not say why"
         default: break
         }
         if let sentence { attempt.detail["message"] = .string(UntrustedText.head(sentence, limit: 1024)) }

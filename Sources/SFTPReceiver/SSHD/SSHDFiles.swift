@@ -170,7 +170,8 @@ struct SSHDFiles: Sendable {
         _ arguments: [String], _ environment: [Environment.Key: String], _ what: String
     ) async throws(SSHDError) -> String? {
         guard let sshd = tools.sshd else { throw Self.missing }
-        let answer = try await SSHDTools.run(sshd, ["-t"] + arguments, environment: environment)
+        // As -t, and says what it has read.
+        let answer = try await SSHDTools.run(sshd, ["-T"] + arguments, environment: environment)
         let lines = answer.errors.split(whereSeparator: \.isNewline).map(String.init)
         guard answer.isSuccess else {
             let why =
@@ -178,8 +179,24 @@ struct SSHDFiles: Sendable {
                 ? "it ended with \(answer.ending) and said nothing" : lines.joined(separator: "; ")
             throw SSHDError(.refused, "sshd (\(sshd)) does not take \(what): \(why)")
         }
-        return lines.first { if case .unable = SSHDLogParser.parse($0) { true } else { false } }
-            .map { "\(sshd) cannot do its work: \($0)" }
+        let lack =
+            lines.first { if case .unable = SSHDLogParser.parse($0) { true } else { false } }
+            ?? Self.missingProgram(answer.output)
+        return lack.map { "\(sshd) cannot do its work: \($0)" }
+    }
+
+    /// Of the programs that sshd starts for each caller since OpenSSH 9.8, one that this process could not start; nil: none, or the
+    /// release has none.
+    /// - Parameter configuration: as sshd says that it has read it (`sshd -T`).
+    static func missingProgram(_ configuration: String) -> String? {
+        for line in configuration.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, ["sshdsessionpath", "sshdauthpath"].contains(words[0].lowercased()),
+                access(String(words[1]), X_OK) != 0
+            else { continue }
+            return "\(words[1]), which it starts for each caller: \(SystemError.last)"
+        }
+        return nil
     }
 
     static let missing = SSHDError(

@@ -2,6 +2,7 @@
 // requests to log in of LogVerbose). Pure.
 // Names in messages come from the caller and may hold anything, line breaks and text that looks like
 // sshd's own included: a message is judged by its beginning only, and must be one that sshd wrote at once.
+import Glibc
 
 /// Something in sshd's log that bears on a login.
 enum SSHDLogEvent: Sendable, Hashable {
@@ -102,6 +103,14 @@ enum SSHDLogParser {
         Rule("chroot(") { .unable($0) },
         Rule("fork of unprivileged child failed") { .unable($0) },
         Rule("do_exec_no_pty: fork: ") { .unable($0) },
+        // The process that talks to the caller before login: sshd-auth since OpenSSH 10.
+        Rule("privsep_preauth: exec of ") { .unable($0) },
+        Rule("privsep_preauth: preauth child terminated by signal ", killed),
+        Rule("mm_reap: preauth child terminated by signal ", killed),
+        // The loader, of one of sshd's programs: "/usr/lib/openssh/sshd-auth: error while …"
+        Rule("/") { whole, _ in
+            whole.contains(": error while loading shared libraries: ") ? .unable(String(whole)) : nil
+        },
         // "Accepted key TYPE SHA256:… found at PATH"
         Rule("Accepted key ") { _, rest in
             let word = rest.split(separator: " ", maxSplits: 2).dropFirst().first
@@ -171,6 +180,11 @@ enum SSHDLogParser {
         Rule("Disconnected from ") { departure($1, "the caller disconnected") },
         Rule("Disconnecting ") { departure($1, "sshd disconnected the caller") },
     ]
+
+    /// Ended by a signal, but for that by which sshd itself ends it when the time to log in is over.
+    @Sendable private static func killed(_ whole: Substring, _ signal: Substring) -> SSHDLogEvent? {
+        Int32(signal) == SIGALRM ? nil : .unable(String(whole))
+    }
 
     /// `client sent invalid protocol identifier "POST …"`: the first word tells an HTTP or FTP client that came
     /// to the wrong port; what follows it may be a path with a secret, or a password.

@@ -38,8 +38,7 @@ struct SSHDSigns: Sendable {
     func failure(of sshd: String, status: Int32?, isReset: Bool) -> String? {
         if hasBegun { return lack.map { "\(sshd) cannot do its work: \($0)" } }
         guard !isReset else { return nil }
-        let ending = status.map { "exit status \($0)" } ?? "a signal"
         let said = lines.isEmpty ? ", and said nothing" : ": \(lines.joined(separator: "; "))"
-        return "\(sshd) ended with \(ending) before it had the connection\(said)"
+        return "\(sshd) ended with \(SSHDText.ending(status)) before it had the connection\(said)"
     }
 }

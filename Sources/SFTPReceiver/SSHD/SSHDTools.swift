@@ -81,8 +81,13 @@ package struct SSHDTools: Sendable, Hashable {
     }
 
     /// Whether there was no room for another process or file, which passes as others end.
-    static func wantsRoom(_ code: Int32?) -> Bool {
-        code.map { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains($0) } ?? false
+    static func wantsRoom(_ code: Int32?) -> Bool { code.map(noRoom.contains) ?? false }
+
+    private static let noRoom = [EMFILE, ENFILE, EAGAIN, ENOMEM]
+
+    /// The same of what sshd says: its messages end in the system's words.
+    static func tellsOfNoRoom(_ message: String) -> Bool {
+        noRoom.contains { message.hasSuffix(": \(SystemError($0))") }
     }
 
     /// errno(3) of what kept a program from starting; nil where it is not known.
