@@ -1,6 +1,7 @@
 // An SFTP account of the gate: a name, the keys and the password it may show, and whether it may log in.
 // Never a system account. This file does no I/O.
 package import Admission
+import Settings
 
 /// One account, as its file says it.
 package struct Account: Sendable, Hashable {
@@ -43,7 +44,7 @@ package struct Account: Sendable, Hashable {
         else {
             throw AccountError(
                 .badName,
-                "\"\(UntrustedText.head(name))\" is not an account name: write a small letter or _, then small letters, "
+                "\(ValueText.quoted(name)) is not an account name: write a small letter or _, then small letters, "
                     + "digits, '.', '_' or '-', at most \(maximumName) in all")
         }
         guard name != "sshd" else {

@@ -55,7 +55,7 @@ struct RuleBookReader {
         for row in rows {
             guard let target = row.rule.fallsBackTo else { continue }
             guard let other = book.row(target) else {
-                log.add(row.value.place, "\(row.value.key).falls_back_to", "there is no row \(target)")
+                log.add(row.value.place, "\(row.value.key).falls_back_to", Self.noRow(target))
                 continue
             }
             if !other.undocumented.isEmpty {
@@ -66,9 +66,13 @@ struct RuleBookReader {
         }
         for rule in proxy {
             if let row = rule.rule.row, book.row(row) == nil {
-                log.add(rule.value.place, "\(rule.value.key).row", "there is no row \(row)")
+                log.add(rule.value.place, "\(rule.value.key).row", Self.noRow(row))
             }
         }
+    }
+
+    private static func noRow(_ id: String) -> String {
+        ValueText.isPlain(id) ? "there is no row \(id)" : "there is no row of this id"
     }
 
     // MARK: Parts
@@ -170,7 +174,7 @@ struct RuleBookReader {
                 (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D
             })
         else {
-            value.fail("\"\(text)\" is not a name; use up to 64 small letters, digits and '-'")
+            value.fail("\(value.quoted()) is not a name; use up to 64 small letters, digits and '-'")
             return nil
         }
         return text
@@ -179,7 +183,7 @@ struct RuleBookReader {
     private func server(_ value: YAMLValue) -> ServerName? {
         guard let text = value.text("a host name") else { return nil }
         guard let server = ServerName(text) else {
-            value.fail("\"\(text)\" is not a host name; write region.vsee.qa or \"*.vsee.qa\"")
+            value.fail("\(value.quoted()) is not a host name; write region.vsee.qa or \"*.vsee.qa\"")
             return nil
         }
         return server
@@ -188,7 +192,7 @@ struct RuleBookReader {
     private func portRange(_ value: YAMLValue) -> PortRange? {
         guard let text = value.text("a protocol and ports") else { return nil }
         guard let range = PortRange(text) else {
-            value.fail("\"\(text)\" names no ports; write TCP 443 or UDP 49152-65535")
+            value.fail("\(value.quoted()) names no ports; write TCP 443 or UDP 49152-65535")
             return nil
         }
         return range

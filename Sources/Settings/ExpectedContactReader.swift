@@ -55,7 +55,8 @@ enum ExpectedContactReader {
         guard let name = value.text("a time zone, as in Asia/Qatar") else { return nil }
         guard TimeZone(identifier: name) != nil else {
             value.fail(
-                "\"\(name)\" is not a time zone of this machine; write a name such as Asia/Qatar, or UTC")
+                "\(value.quoted()) is not a time zone of this machine; write a name such as Asia/Qatar, or UTC"
+            )
             return nil
         }
         return name
@@ -67,7 +68,8 @@ enum ExpectedContactReader {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map(minutes)
         guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else {
             value.fail(
-                "\"\(text)\" are no hours of one day; write them as in 08:00-18:00, at most 00:00-24:00")
+                "\(value.quoted()) are no hours of one day; write them as in 08:00-18:00, at most 00:00-24:00"
+            )
             return nil
         }
         return start..<end

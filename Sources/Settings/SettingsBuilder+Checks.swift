@@ -19,8 +19,10 @@ extension SettingsBuilder {
                 !part.isEmpty && part != "." && part != ".." && part.utf8.allSatisfy(Self.isUnreserved)
             }
         guard isGood, text != "/reachability" else {
+            // What does not begin with / may be the secret that was to follow the path.
+            let found = text.hasPrefix("/") ? value.quoted() : value.found
             value.fail(
-                "\"\(text)\" cannot be the path; begin with /, use letters, digits, - . _ ~ between slashes, "
+                "\(found) cannot be the path; begin with /, use letters, digits, - . _ ~ between slashes, "
                     + "and neither end with / nor take /reachability")
             return nil
         }

@@ -29,7 +29,7 @@ extension SettingsBuilder {
         let address = table.require(.forwardSyslogAddress, help) { value -> SyslogSettings? in
             guard let text = value.text("an address") else { return nil }
             guard let syslog = SyslogSettings(address: text) else {
-                value.fail("\"\(WitnessURL.shown(text))\" is not a syslog receiver; \(help)")
+                value.fail("\(value.quoted(WitnessURL.shown(text))) is not a syslog receiver; \(help)")
                 return nil
             }
             return syslog

@@ -8,7 +8,8 @@ extension SettingsBuilder {
         read(LedgerSettings.keys, into: &settings)
         let names = settings.witnesses.map(\.description)
         if let twin = names.first(where: { name in names.count { $0 == name } > 1 }) {
-            table.fail(.ledgerWitnesses, "\(twin) is there twice, up to a query; name it once")
+            let shown = ValueText.isPlain(twin) ? twin : "one of them"
+            table.fail(.ledgerWitnesses, "\(shown) is there twice, up to a query; name it once")
         }
         checkAges(&settings)
         return settings
@@ -44,7 +45,7 @@ extension SettingsBuilder {
             && text.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || "_-".contains($0)) }
         guard isName else {
             value.fail(
-                "\"\(text)\" is not the name of a group; write one of /etc/group, as in dropgate-audit")
+                "\(value.quoted()) is not the name of a group; write one of /etc/group, as in dropgate-audit")
             return nil
         }
         return text
@@ -55,15 +56,17 @@ extension SettingsBuilder {
         if text == "syslog" { return .syslog }
         guard text.contains("://") else { return .file(Paths.resolve(text, beside: table.file)) }
         guard !WitnessURL.hasUser(text) else {
+            let shown = value.quoted(WitnessURL.shown(text))
             value.fail(
-                "\"\(WitnessURL.shown(text))\" is written with a user name or password, which the gate does not send; "
+                "\(shown) is written with a user name or password, which the gate does not send; "
                     + "remove it, up to the @")
             return nil
         }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false
         else {
             value.fail(
-                "\"\(WitnessURL.shown(text))\" is not a witness; write a file, an https URL, or syslog")
+                "\(value.quoted(WitnessURL.shown(text))) is not a witness; write a file, an https URL, or syslog"
+            )
             return nil
         }
         return .http(text)

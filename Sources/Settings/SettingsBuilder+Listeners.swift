@@ -26,9 +26,9 @@ extension SettingsBuilder {
                     "\(settings.path) is taken by webhook.health_path, \(settings.healthPath): choose another path, or "
                         + "write another health_path")
             } else {
+                let place = table[.webhookHealthPath]?.shown(as: settings.healthPath) ?? settings.healthPath
                 table.fail(
-                    .webhookHealthPath,
-                    "\(settings.healthPath) is taken: the health path needs one of its own")
+                    .webhookHealthPath, "\(place) is taken: the health path needs one of its own")
             }
         }
         let secrets = ["secret_file", "header", "basic", "standard_webhooks"].map { "webhook.\($0)" }
@@ -79,7 +79,7 @@ extension SettingsBuilder {
         table.require(key, ListenAddress.help) { value in
             guard let text = value.text("ADDRESS:PORT") else { return nil }
             guard let address = ListenAddress(text) else {
-                value.fail("\"\(text)\" is not a listen address; \(ListenAddress.help)")
+                value.fail("\(value.quoted()) is not a listen address; \(ListenAddress.help)")
                 return nil
             }
             return address
@@ -134,7 +134,8 @@ extension SettingsBuilder {
             // They lie where `state` should have said.
             guard !table.isBad(.state), !table.isBad(.sftpHostKeys) else { return keys }
             guard namedFiles != .mustExist || Presence.isDirectory(state) else {
-                table.fail(.state, "\(state) is not a directory; `dropgate init` makes what is missing")
+                let place = table[.state]?.shown(as: state) ?? state
+                table.fail(.state, "\(place) is not a directory; `dropgate init` makes what is missing")
                 return keys
             }
             for path in keys {
@@ -239,7 +240,8 @@ extension SettingsBuilder {
         guard let text = value.text("a file name pattern, as in *.part") else { return nil }
         guard !text.contains("/"), !Self.matchEveryName([text]) else {
             value.fail(
-                "\"\(text)\" would match whole paths or every name; write a file name pattern, as in *.part")
+                "\(value.quoted()) would match whole paths or every name; write a file name pattern, as in *.part"
+            )
             return nil
         }
         return text

@@ -30,8 +30,8 @@ extension SettingsBuilder {
             SettingsProblem(
                 place: value.place, key: value.key,
                 message:
-                    "\(path) lies with the ledger: who can replace the one can replace the other, so it proves nothing; "
-                    + "name a file on another mount, an https URL or syslog")
+                    "\(value.shown(as: path)) lies with the ledger: who can replace the one can replace the other, "
+                    + "so it proves nothing; name a file on another mount, an https URL or syslog")
         }
         let section = "webhook.quarantine"
         if table.has(section: section), let webhook = settings.webhook, webhook.unlisted != .quarantine {

@@ -87,7 +87,7 @@ struct SettingsBuilder {
     func nodeName(_ value: YAMLValue) -> String? {
         guard let text = value.text("a name") else { return nil }
         guard text.utf8.count <= 64, text.allSatisfy(SettingsBuilder.isNameCharacter) else {
-            value.fail("\"\(text)\" is not a node name; use up to 64 letters, digits, '.', '-' and '_'")
+            value.fail("\(value.quoted()) is not a node name; use up to 64 letters, digits, '.', '-' and '_'")
             return nil
         }
         return text
@@ -110,8 +110,13 @@ struct SettingsBuilder {
         return values.compactMap { value -> String? in
             guard let text = value.text("a file or a pattern, as in sources/*.yaml") else { return nil }
             let pattern = Paths.resolve(text, beside: table.file)
-            if namedFiles == .mustExist, PolicyLoader.files([pattern]).isEmpty {
-                value.fail("\(pattern) names no file")
+            let isThere =
+                Paths.isPattern(pattern)
+                ? !PolicyLoader.files([pattern]).isEmpty : !ValueText.leadsNowhere(pattern)
+            guard namedFiles != .mustExist || isThere else {
+                let place = value.shown(as: pattern)
+                value.fail("\(place) names no file; write one or a pattern, as in sources/*.yaml")
+                return nil
             }
             return pattern
         }
@@ -165,17 +170,34 @@ struct SettingsBuilder {
         do throws(FileError) {
             return Secret(try FileReading.secret(path))
         } catch {
-            value.fail(toBeGiven(path, error).message)
+            value.fail(told(toBeGiven(path, error), path, of: value))
             return nil
         }
     }
 
     /// The path of a file that must be there and in which `read` finds what it should.
     func file<Content>(_ value: YAMLValue, _ read: (String) throws(FileError) -> Content) -> String? {
-        guard let path = path(value) else { return nil }
+        guard let path = file(value) else { return nil }
         if isSkipped(path) { return path }
-        do throws(FileError) { _ = try read(path) } catch { value.fail(toBeGiven(path, error).message) }
+        do throws(FileError) { _ = try read(path) } catch {
+            value.fail(told(toBeGiven(path, error), path, of: value))
+        }
         return path
+    }
+
+    /// The path of a file that a value names. Who does not look at it gets no path that leads nowhere and may be a secret: who needs
+    /// the file, as `doctor` does, would say that this one is not there.
+    private func file(_ value: YAMLValue) -> String? {
+        guard let path = path(value) else { return nil }
+        let isHidden = namedFiles == .ignored && !value.isShown && ValueText.leadsNowhere(path)
+        return isHidden ? "\(Paths.directory(of: table.file))/(\(value.key))" : path
+    }
+
+    /// What to say of a file that a value names. Where that leads to nothing, what should stand in the file may stand here.
+    private func told(_ error: FileError, _ path: String, of value: YAMLValue) -> String {
+        guard !value.isShown, ValueText.leadsNowhere(path) else { return error.message }
+        return "expected the path of a file, found \(value.found), which leads to none; "
+            + "a path that does not begin with / starts at \(Paths.directory(of: table.file))"
     }
 
     /// Whether each of these files is one to look into.
@@ -183,8 +205,8 @@ struct SettingsBuilder {
 
     /// The path of a file that must be there and readable; `modes` are permissions it must not have.
     func readable(_ value: YAMLValue, readers: FileReading.Readers = .anybody) -> String? {
-        guard let path = path(value) else { return nil }
-        check(path, readers: readers) { value.fail($0.message) }
+        guard let path = file(value) else { return nil }
+        check(path, readers: readers) { value.fail(told($0, path, of: value)) }
         return path
     }
 

@@ -29,10 +29,7 @@ package struct SourceListEditor {
     package init(file path: String) throws(SettingsErrors) {
         if let closed = PolicyLoader.closed(path) { throw SettingsErrors([closed]) }
         let log = ProblemLog()
-        var text = ""
-        do throws(FileError) { text = try FileReading.text(path) } catch {
-            log.add(.file(path), "", error.message)
-        }
+        let text = YAMLFile.text(of: path, log: log) ?? ""
         try log.throwIfAny()
         self.path = path
         self.text = text

@@ -131,7 +131,7 @@ package struct SourceListReader {
 
     /// What is said about a text that cannot.
     package static func noName(_ text: String) -> String {
-        "\"\(UntrustedText.line(text))\" is not a name; use up to 64 letters, digits, '.', '-' and '_'"
+        "\(ValueText.quoted(text)) is not a name; use up to 64 letters, digits, '.', '-' and '_'"
     }
 
     /// The channels that a source list can open.

@@ -5,12 +5,28 @@ import Yams
 package enum YAMLFile {
     /// The root value of a file, or nil after logging why there is none. An empty file is an empty mapping.
     package static func read(_ path: String, log: ProblemLog) -> YAMLValue? {
-        do throws(FileError) {
-            return parse(try FileReading.text(path), path: path, log: log)
-        } catch {
-            log.add(.file(path), "", error.message)
+        text(of: path, log: log).flatMap { parse($0, path: path, log: log) }
+    }
+
+    /// nil after logging.
+    static func text(of path: String, log: ProblemLog) -> String? {
+        do throws(FileError) { return try FileReading.text(path) } catch {
+            let problem = ValueText.leadsNowhere(path) ? unnamed(path) : nil
+            log.add(problem ?? SettingsProblem(place: .file(path), key: "", message: error.message))
             return nil
         }
+    }
+
+    /// What to say of a file that is not there and whose name may be a secret that was written in place of one; nil where it is not.
+    private static func unnamed(_ path: String) -> SettingsProblem? {
+        let directory = Paths.above(path).first(where: Presence.isDirectory) ?? "/"
+        let name = path.dropFirst(directory.count).drop { $0 == "/" }
+        guard !ValueText.isPlain(String(name)) else { return nil }
+        return SettingsProblem(
+            place: .file(directory), key: "",
+            message:
+                "no file here has the name that was given, \(ValueText.length(String(name))); correct it where it was given, "
+                + "as in sources or rules of the settings")
     }
 
     package static func parse(_ text: String, path: String, log: ProblemLog) -> YAMLValue? {

@@ -28,30 +28,31 @@ package struct YAMLValue {
         return YAMLValue(node: node, key: key, place: place, log: log)
     }
 
-    /// In characters: no good value that a message would quote is longer.
-    private static let longestQuote = 64
-
-    /// What stands here, for "expected …, found …". A text that is all of a file is told by its length alone: the file may be another
-    /// one than was meant, and the text its secret.
-    private var found: String { found(quotes: !key.isEmpty) }
-
-    /// - Parameter quotes: whether a short text is quoted. Not where a mapping or a list belongs: those of credentials have their names
-    ///   beside them, and without the form the text may be one.
-    private func found(quotes: Bool) -> String {
+    /// What stands here, for "expected …, found …", without a word of it: it may be a secret. This is for kinds of values that do not
+    /// ask for `quoted`, and for texts in the place of a mapping, a list or a whole file.
+    var found: String {
         switch node {
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"
-        case .scalar(let scalar):
-            if isNull {
-                "nothing"
-            } else if !quotes || scalar.string.unicodeScalars.count > Self.longestQuote {
-                "a text of \(KeyText.count(scalar.string))"
-            } else {
-                "\"\(scalar.string)\""
-            }
+        case .scalar(let scalar): isNull ? "nothing" : ValueText.length(scalar.string)
         }
     }
+
+    /// The same for kinds whose values are no secrets: in quotation marks where it looks like one of them.
+    /// - Parameter part: what is left of the text, where not all of it is to be shown.
+    package func quoted(_ part: String? = nil) -> String {
+        guard let text = part ?? written, !isNull, mayShow(text) else { return found }
+        return "\"\(text)\""
+    }
+
+    /// The same in other words, such as the path that was made of it.
+    func shown(as words: String) -> String { isShown ? words : found }
+
+    /// Whether messages may have what stands here.
+    var isShown: Bool { written.map(mayShow) ?? false }
+
+    private func mayShow(_ text: String) -> Bool { !ValueText.isOfSecret(key) && ValueText.isPlain(text) }
 
     /// A scalar as it is written, without a word of complaint.
     package var written: String? { node.scalar?.string }
@@ -102,7 +103,7 @@ package struct YAMLValue {
     package func flag() -> Bool? {
         guard let text = scalar("true or false") else { return nil }
         guard text == "true" || text == "false" else {
-            fail("expected true or false, found \(found)")
+            fail("expected true or false, found \(quoted())")
             return nil
         }
         return text == "true"
@@ -112,7 +113,7 @@ package struct YAMLValue {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = scalar(expected) else { return nil }
         guard let number = Int(text), range.contains(number) else {
-            fail("expected \(expected), found \(found)")
+            fail("expected \(expected), found \(quoted())")
             return nil
         }
         return number
@@ -123,12 +124,12 @@ package struct YAMLValue {
         guard let text = scalar("a size") else { return nil }
         let size = Quantity.size(text)
         guard size != nil || Quantity.isBeyondSizes(text) else {
-            fail("\(found) is not a size; \(Quantity.sizeHelp)")
+            fail("\(quoted()) is not a size; \(Quantity.sizeHelp)")
             return nil
         }
         guard let size, range.contains(size) else {
             let (low, high) = (Quantity.text(size: range.lowerBound), Quantity.text(size: range.upperBound))
-            fail("\(text) is out of range; allowed: \(low) to \(high)")
+            fail("\(shown(as: text)) is out of range; allowed: \(low) to \(high)")
             return nil
         }
         return size
@@ -138,12 +139,13 @@ package struct YAMLValue {
         guard let text = scalar("a duration") else { return nil }
         let duration = Quantity.duration(text)
         guard duration != nil || Quantity.isBeyondDurations(text) else {
-            fail("\(found) is not a duration; \(Quantity.durationHelp)")
+            fail("\(quoted()) is not a duration; \(Quantity.durationHelp)")
             return nil
         }
         guard let duration, range.contains(duration) else {
             let low = Quantity.text(duration: range.lowerBound)
-            fail("\(text) is out of range; allowed: \(low) to \(Quantity.text(duration: range.upperBound))")
+            let high = Quantity.text(duration: range.upperBound)
+            fail("\(shown(as: text)) is out of range; allowed: \(low) to \(high)")
             return nil
         }
         return duration
@@ -161,7 +163,7 @@ package struct YAMLValue {
         let allowed = Word.allCases.map(\.rawValue)
         guard let text = scalar("one of \(allowed.joined(separator: ", "))") else { return nil }
         guard let word = Word(rawValue: text) else {
-            fail("\(found) is not allowed; \(Suggestion.sentence(for: text, among: allowed))")
+            fail("\(quoted()) is not allowed; \(Suggestion.sentence(for: text, among: allowed))")
             return nil
         }
         return word
@@ -172,7 +174,7 @@ package struct YAMLValue {
         let expected = "a date (2027-01-31) or a time in UTC (2027-01-31T08:00:00Z)"
         guard let text = scalar(expected) else { return nil }
         guard let instant = Instant(rfc3339: text) else {
-            fail("expected \(expected), found \(found)")
+            fail("expected \(expected), found \(quoted())")
             return nil
         }
         return instant
@@ -182,7 +184,7 @@ package struct YAMLValue {
     package func date() -> String? {
         guard let text = scalar("a date, as in 2026-11-23") else { return nil }
         guard text.utf8.count == 10, Instant(rfc3339: text) != nil else {
-            fail("expected a date, as in 2026-11-23, found \(found)")
+            fail("expected a date, as in 2026-11-23, found \(quoted())")
             return nil
         }
         return text
@@ -193,7 +195,13 @@ package struct YAMLValue {
         do throws(AddressError) {
             return try CIDRBlock(text)
         } catch {
-            fail("\(error)")
+            // Other errors are of addresses that could be read.
+            let isRead = ![.badAddress, .badPrefix].contains(error.code)
+            fail(
+                isRead || isShown
+                    ? error.message
+                    : "\(found) is not a CIDR block; write an address or a CIDR block, as in 20.21.208.105/32"
+            )
             return nil
         }
     }
@@ -202,7 +210,7 @@ package struct YAMLValue {
 
     package func list(_ expected: String = "a list, as in [a, b]") -> [YAMLValue]? {
         guard case .sequence(let sequence) = node else {
-            fail("expected \(expected), found \(found(quotes: false))")
+            fail("expected \(expected), found \(found)")
             return nil
         }
         return sequence.enumerated().map { child($1, key: "\(key)[\($0)]") }
@@ -219,7 +227,7 @@ package struct YAMLValue {
     package func mapping(allowing names: [String]) -> [String: YAMLValue]? {
         if isNull { return [:] }
         guard case .mapping(let mapping) = node else {
-            fail("expected a mapping with \(names.joined(separator: ", ")), found \(found(quotes: false))")
+            fail("expected a mapping with \(names.joined(separator: ", ")), found \(found)")
             log.broken(key)
             return nil
         }

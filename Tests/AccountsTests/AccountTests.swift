@@ -93,6 +93,17 @@ import Testing
         }
     }
 
+    @Test("A secret in the place of an account's name is not quoted")
+    func secretForName() {
+        let secret = "Zk3vQ8p2/Lm9xTg4rB1nW=="
+        let error = #expect(throws: AccountStore.BadFile.self) {
+            try parse("role: collector\ncollects: [\"\(secret)\"]\n")
+        }
+        let said = error?.errors.description ?? ""
+        #expect(said.contains("collects: a text of 23 characters is not an account name: write"), "\(said)")
+        #expect(!said.contains(secret))
+    }
+
     @Test("Text that is not YAML is a problem", arguments: ["keys: [", "a: b: c", "keys: []\nkeys: []\n"])
     func notYAML(text: String) {
         #expect(throws: AccountStore.BadFile.self) { try parse(text) }

@@ -90,6 +90,17 @@ class OwnFiles(unittest.TestCase):
             for secret in secrets:
                 self.assertNotIn(secret[:24], said, arguments)
 
+    def test_a_secret_in_the_place_of_a_setting_is_not_quoted(self):
+        secret = "Zk3vQ8p2Lm9xTg4rB1nW7cY5dA0sHq6u+J2eKfV8w="
+        for name in ("WEBHOOK_PATH", "WEBHOOK_MAX_BODY", "WEBHOOK_SECRET_FILE", "WEBHOOK_TLS_KEY", "CONSOLE_TOKEN_FILE",
+                     "SFTP_LISTEN", "SFTP_HOST_KEYS", "SOURCES"):
+            value = f"['{secret}']" if name in ("SFTP_HOST_KEYS", "SOURCES") else secret
+            for arguments in (["serve", "--check"], ["doctor"]):
+                status, said = self.command(*arguments, environment={f"DROPGATE_{name}": value})
+                self.assertNotEqual(status, 0, f"{arguments} {name}: {said}")
+                self.assertIn(f"environment variable DROPGATE_{name}: ", said)
+                self.assertNotIn(secret, said)
+
     def test_a_token_among_the_lists_of_a_running_gate_is_not_told(self):
         self.gate.start()
         token = read(self.path("state/console.token")).strip()

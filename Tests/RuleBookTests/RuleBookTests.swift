@@ -128,6 +128,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "{id: SECRET, purpose: P, servers: [a.b], ports: [TCP 1]}",
+        "{id: a, purpose: P, servers: ['SECRET=='], ports: [TCP 1]}",
+        "{id: a, purpose: P, servers: [a.b], ports: [SECRET]}",
+        "{id: a, purpose: P, servers: [a.b], ports: [TCP 1], optional: SECRET}",
+        "{id: a, purpose: P, undocumented: [ports, SECRET]}",
+        "{id: a, purpose: P, undocumented: [ports, servers], falls_back_to: SECRET}",
+        "{id: a, purpose: P, undocumented: [ports, servers], falls_back_to: secret}",
+    ])
+    func aSecretInARowIsNotQuoted(row: String) {
+        let secret = "5309458903f8168b057a647b94a158e4"
+        let row = row.replacing("SECRET", with: secret.uppercased()).replacing("secret", with: secret)
+        let error = #expect(throws: SettingsErrors.self) {
+            try RuleBookLoader.parse(Self.head + "      - \(row)\n", path: "/r.yaml")
+        }
+        let said = error?.description ?? ""
+        #expect(said.contains("/r.yaml:7:"), "\(said)")
+        #expect(!said.lowercased().contains(secret), "\(said)")
+    }
+
     @Test func twoRowsOfOneIdAreAProblem() {
         let row = "      - {id: a, purpose: P, servers: [a.b], ports: [TCP 1]}\n"
         #expect(throws: SettingsErrors.self) {

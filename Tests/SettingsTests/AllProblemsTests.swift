@@ -59,7 +59,7 @@ import Testing
         Case("webhook:", "1:1: webhook: neither tls nor plaintext", "1:1: webhook.listen: is missing"),
         Case(
             webhook("unlisted: quarantine, secret_file: none"),
-            "1:116: webhook.secret_file: cannot read none: No such file"),
+            "1:116: webhook.secret_file: expected the path of a file, found a text of 4 characters"),
         Case(webhook("standard_webhooks: {}"), "1:81: webhook.standard_webhooks.secret_files: is missing"),
         Case(
             webhook("max_connections: 0, max_connections_per_source: 20000"),
@@ -69,7 +69,7 @@ import Testing
         Case(
             "\(webhook)\nledger: {witnesses: [syslog]}\nforward: {syslog: {address: foo, key: none}}",
             "3:29: forward.syslog.address: \"foo\" is not a syslog receiver",
-            "3:39: forward.syslog.key: cannot read none: No such file",
+            "3:39: forward.syslog.key: expected the path of a file, found a text of 4 characters",
             "3:39: forward.syslog.key: certificate and key go together"),
         Case(
             "\(webhook)\nforward: {syslog: {address: \"tcp://a:1\", key: none}}",
@@ -82,7 +82,7 @@ import Testing
         Case(
             "node: a b\nwebhook: {listen: a, path: b, tls: {certificate: none, key: key.pem}}\nledger: {retain: x}",
             "1:7: node: \"a b\" is not a node name", "2:19: webhook.listen: \"a\" is not a listen address",
-            "2:28: webhook.path: \"b\" cannot be the path",
+            "2:28: webhook.path: a text of 1 character cannot be the path",
             "2:50: webhook.tls.certificate: cannot read none", "3:18: ledger.retain: \"x\" is not a duration"),
         Case("\(webhook)\n[a]: b", "2:1: a key is a word; allowed here: state,"),
     ]
