@@ -72,6 +72,15 @@ package enum ArgumentText {
         }
     }
 
+    /// A path, an id or a name as it was typed. One that is empty comes of a variable that is not set: as a path it would be the
+    /// working directory, and nothing has an empty id.
+    static func notEmpty(_ text: String) throws -> String {
+        guard !text.isEmpty else {
+            throw ValidationError("it is empty, as that of a shell's variable that is not set")
+        }
+        return text
+    }
+
     /// Words of an operator that others will read.
     static func checkWords(_ text: String?, _ option: String) throws {
         guard let text, !UntrustedText.isName(text) else { return }

@@ -10,13 +10,8 @@ struct GateOptions: ParsableArguments {
         help: ArgumentHelp(
             "The settings file; else $DROPGATE_CONFIG, ./Config/dropgate.yaml, /etc/dropgate/dropgate.yaml.",
             valueName: "file"),
-        completion: .file(extensions: ["yaml"]))
+        completion: .file(extensions: ["yaml"]), transform: ArgumentText.notEmpty)
     var config: String?
-
-    func validate() throws {
-        // As of a shell's variable that is not set: it would be the working directory.
-        if config?.isEmpty == true { throw ValidationError("--config is empty; name the settings file") }
-    }
 
     static let places = ["Config/dropgate.yaml", "/etc/dropgate/dropgate.yaml"]
 

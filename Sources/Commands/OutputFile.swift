@@ -7,17 +7,27 @@ struct OutputFile {
     /// Absolute.
     let path: String
 
-    /// Throws `ManagementError`, `.refused` for what the gate uses and `.invalid` for no name: to be made before anything is done or
-    /// recorded.
-    /// - Parameter settings: of the gate; nil where there is none.
+    /// Throws `ManagementError`, `.refused` for what the gate uses and `.invalid` for what cannot be a file: to be made before
+    /// anything is done or recorded.
+    /// - Parameters:
+    ///   - path: not empty (`ArgumentText.notEmpty`).
+    ///   - settings: of the gate; nil where there is none.
     init(_ path: String, _ option: String, of settings: GateSettings?) throws(ManagementError) {
-        guard !path.isEmpty else {
-            throw ManagementError(.invalid, "\(option) is empty", fix: "name a file")
-        }
         let path = Paths.absolute(path)
         self.path = path
-        guard let settings, let objection = GateFiles(settings).objection(to: path) else { return }
-        throw ManagementError(.refused, "\(option): \(path) \(objection)", fix: "name another file")
+        if let settings, let objection = GateFiles(settings).objection(to: path) {
+            throw ManagementError(.refused, "\(option): \(path) \(objection)", fix: "name another file")
+        }
+        guard !Presence.isDirectory(path) else {
+            throw ManagementError(.invalid, "\(option): \(path) is a directory", fix: "give a file name")
+        }
+        // Of one that this process may not look at the write says so.
+        let directory = Paths.directory(of: path)
+        guard (try? Presence.check(directory)) ?? true else {
+            throw ManagementError(
+                .invalid, "\(option): there is no directory \(directory)",
+                fix: "make it, or give a file name in another one")
+        }
     }
 
     func write(_ text: String, mode: UInt32 = 0o600) throws(FileError) {

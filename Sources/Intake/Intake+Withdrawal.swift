@@ -136,13 +136,22 @@ extension Intake {
             throw IntakeError(
                 .ledgerFailed, "the ledger cannot be written, nothing was withdrawn", retryAfter: 30)
         }
-        guard remove(held: drop) else {
-            throw IntakeError(
-                .forbiddenOperation,
-                "drop \(drop) is withdrawn in the ledger, and its bytes could not be removed from "
-                    + "\(StagingLayout.quarantine)/\(StagingLayout.webhook): the log says why; the gate tries again, and so can "
-                    + "you as long as `dropgate drops list --held` shows it")
-        }
+        guard remove(held: drop) else { throw notRemoved(drop) }
         return true
+    }
+
+    /// Of a held event that is withdrawn in the ledger and of which something could not be removed. Its place is named relative to the
+    /// staging directory: other machines hear of it, too.
+    private func notRemoved(_ drop: String) -> IntakeError {
+        let isDismissed = (try? staging.dismissedEvents().contains(drop)) == true
+        let name = isDismissed ? StagingLayout.dismissed(drop) : drop
+        return IntakeError(
+            .forbiddenOperation,
+            "drop \(drop) is withdrawn, and the entry that says so stands, but its bytes could not be removed from "
+                + "\(StagingLayout.quarantine)/\(StagingLayout.webhook)/\(name) in staging, and the log says why; "
+                + (isDismissed
+                    ? "it is not held any more: the gate tries again by itself, or remove that directory by hand"
+                    : "it is still held: mend that and withdraw it again, or remove that directory by hand"),
+            isHalfDone: true)
     }
 }

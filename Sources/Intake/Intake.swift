@@ -124,6 +124,16 @@ package final class Intake: Sendable {
         return try Intake(configuration, store: store, policy: policy, logger: logger, clock: clock)
     }
 
+    /// A start makes `ready/` anew where it is gone, and then nothing shows any more that a consumer has not taken what was in it.
+    private static func tellOfLostReady(_ staging: String, _ logger: Logger) {
+        guard StagingMark.hasLostReady(staging) else { return }
+        logger.warning(
+            """
+            \(staging)/\(StagingLayout.ready) was missing and is made anew: what had been released into it counts as taken by its consumer; if it was moved \
+            away, stop the gate and put it back
+            """)
+    }
+
     /// With a store of the caller's.
     package init(
         _ configuration: Configuration, store: any LedgerStore, policy: Policy, logger: Logger,
@@ -142,6 +152,7 @@ package final class Intake: Sendable {
         try StagingMark.check(configuration.stagingPath, known: mark) {
             try configuration.ledger.reader().drops(limit: 1).isEmpty
         }
+        Self.tellOfLostReady(configuration.stagingPath, logger)
         staging = try StagingArea(path: configuration.stagingPath, consumers: configuration.consumers)
         if try StagingMark.isGivenUp(known: mark) {
             // What lay there is lost, and nobody puts it back.

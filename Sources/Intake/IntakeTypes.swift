@@ -101,11 +101,17 @@ package struct IntakeError: Error, Sendable, CustomStringConvertible {
     package let description: String
     /// Seconds after which to try again; nil when trying again is of no use.
     package let retryAfter: Int?
+    /// Whether the ledger says that it is done, and the gate failed to do all of it: nothing was refused, and to ask again may be of no
+    /// use.
+    package let isHalfDone: Bool
 
-    package init(_ code: Reason, _ description: String, retryAfter: Int? = nil) {
+    package init(
+        _ code: Reason, _ description: String, retryAfter: Int? = nil, isHalfDone: Bool = false
+    ) {
         self.code = code
         self.description = description
         self.retryAfter = retryAfter
+        self.isHalfDone = isHalfDone
     }
 
     package static func unreadable(_ error: any Error) -> IntakeError {

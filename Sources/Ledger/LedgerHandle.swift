@@ -81,7 +81,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
         try paths.requireWritable(byOwner: byOwner)
     }
 
-    /// Opens the ledger for writing, or makes it, and holds its lock for as long as the store lives.
+    /// Opens the ledger for writing, or makes it, and holds its lock until the store is closed.
     /// Throws `LedgerError`: `.locked` when another process writes it, `.newer`, `.unwritable`, `.missing` or
     /// `.foreign` as `isThere`, `.rolledBack` or `.forked` when its last checkpoint is not of its entries.
     /// - Parameters:

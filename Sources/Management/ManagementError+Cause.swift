@@ -33,11 +33,12 @@ extension ManagementError {
         }
     }
 
-    /// What is worth another try is not refused for good.
+    /// What is worth another try is not refused for good, and what is done in part is not refused at all.
     package init(_ error: IntakeError) {
+        let refusal: Code = error.retryAfter == nil ? .refused : .unavailable
         self.init(
-            error.retryAfter == nil ? .refused : .unavailable, error.description,
-            retryAfter: error.retryAfter, cause: error)
+            error.isHalfDone ? .internalError : refusal, error.description,
+            retryAfter: error.isHalfDone ? nil : error.retryAfter, cause: error)
     }
 
     /// What the machine lacks for these settings is for its keeper to mend, as the settings are. The rest may pass.

@@ -150,7 +150,7 @@ package enum StagingLayout {
     private static let dismissedSuffix = ".gone"
 
     /// The name of an event's directory in quarantine from when it is held no more until it is removed: no drop's id.
-    static func dismissed(_ drop: String) -> String { drop + dismissedSuffix }
+    package static func dismissed(_ drop: String) -> String { drop + dismissedSuffix }
 
     /// The drop of such a name; nil for any other name.
     static func drop(ofDismissed name: String) -> String? {

@@ -15,6 +15,11 @@ package enum StagingMark {
     /// Where the word lies in a staging directory.
     package static func place(in staging: String) -> String { "\(staging)/\(name)" }
 
+    /// Whether a staging directory that a gate has used has no `ready/` any more.
+    package static func hasLostReady(_ staging: String) -> Bool {
+        Presence.isGone("\(staging)/\(StagingLayout.ready)") && !Presence.isGone(place(in: staging))
+    }
+
     /// Throws `.failed` where the directory at a path is not the one that is written down, and where nothing is written down and a
     /// ledger with drops meets a place without a staging directory; and `.denied` where this process may not read a word. Makes
     /// nothing. An empty file is a person's word that what is there is to be taken.

@@ -357,7 +357,6 @@ import Testing
         let list = "`dropgate drops list`"
         let cases = [
             ("nonsense", "\"nonsense\" is not a drop id; \(list) shows"),
-            ("", "\"\" is not a drop id; \(list) shows"),
             ("../../x", "\"../../x\" is not a drop id; \(list) shows"),
             ("a\nb\u{202E}", #""a\u{A}b\u{202E}" is not a drop id; "# + "\(list) shows"),
             (

@@ -8,6 +8,8 @@ import Logging
 import Staging
 import Testing
 
+@testable import Management
+
 @Suite(.timeLimit(.minutes(1))) struct DropsTests {
     private let gate: TestGate
 
@@ -127,10 +129,7 @@ import Testing
     }
 
     @Test func aBatchLeadsToItsEventsAndALineToOne() async throws {
-        let intake = try open(.ndjson)
-        let drops = try await receive("a", "b", "c", in: intake)
-        await intake.waitUntilStaged()
-        await intake.close()
+        let drops = try await receivedTogether(["a", "b", "c"], .ndjson)
         let batch = try #require(try await lines("show", drops[0].id)[0]["file"]?.string)
         let all = try await lines("show", batch)
         #expect(
@@ -141,20 +140,28 @@ import Testing
         #expect(try await shown("\(batch):3") == [drops[2].id], "the ledger knows it, too")
     }
 
-    /// Events that come at once, so that they are released together: as they are shown, in the order of their entries.
-    private func together(_ count: Int, _ layout: Intake.Layout) async throws -> [JSONValue] {
-        let intake = try open(layout)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            for number in 0..<count {
-                tasks.addTask {
-                    _ = try await intake.receive(
-                        Self.event("t-\(number)"), attempt: Self.attempt(.request, .webhook))
-                }
-            }
-            try await tasks.waitForAll()
+    /// Events that are released together: they came while staging could release nothing.
+    private func receivedTogether(_ ids: [String], _ layout: Intake.Layout) async throws -> [DropOutcome] {
+        let (receipts, away) = (gate.path("state/staging/receipts"), gate.path("away"))
+        var drops: [DropOutcome] = []
+        do {
+            let intake = try open(layout)
+            try FileManager.default.moveItem(atPath: receipts, toPath: away)
+            try Data().write(to: URL(filePath: receipts))
+            for id in ids { drops += try await receive(id, in: intake) }
+            await intake.close()
         }
+        try FileManager.default.removeItem(atPath: receipts)
+        try FileManager.default.moveItem(atPath: away, toPath: receipts)
+        let intake = try open(layout)
         await intake.waitUntilStaged()
         await intake.close()
+        return drops
+    }
+
+    /// The same, as they are shown, in the order of their entries.
+    private func together(_ count: Int, _ layout: Intake.Layout) async throws -> [JSONValue] {
+        _ = try await receivedTogether((0..<count).map { "t-\($0)" }, layout)
         return try await lines("list", "--limit", "0").sorted {
             ($0["seq"]?.int ?? 0) < ($1["seq"]?.int ?? 0)
         }
@@ -207,6 +214,7 @@ import Testing
         try gate.write("state/staging/\(file)", text.replacing("\"drop\":\"\(ids[1])\"", with: "x"))
         let damaged = await gate.run("drops", "verify")
         #expect(damaged.status == 1 && damaged.out.contains("receipt differs  \(ids[1])"), "\(damaged)")
+        #expect(damaged.out.contains(": it has no receipt, or none that the gate wrote\n"), "\(damaged)")
         #expect(damaged.out.hasSuffix("2 intact, 0 altered, 1 receipt differs, 0 taken\n"), "\(damaged)")
         try remove(file)
         let gone = await gate.run("drops", "verify")
@@ -219,6 +227,66 @@ import Testing
         let altered = await gate.run("drops", "verify")
         #expect(altered.out.contains("altered  \(ids[1])"), "\(altered)")
         #expect(altered.out.hasSuffix("0 intact, 1 altered, 2 receipt differs, 0 taken\n"), "\(altered)")
+        try gate.write("state/staging/\(batch)", bodies[0] + "\nnonsense\n")
+        let short = try await verified(ids[1], ids[2])
+        #expect(short.allSatisfy { $0["finding"] == "altered" && $0["differs"] == "line" }, "\(short)")
+        #expect(
+            short.compactMap { $0["cause"]?.string }
+                == [2, 3].map { "line \($0) of the file holds no event" })
+    }
+
+    /// The findings of a verification of some drops that is not good.
+    private func verified(_ ids: String...) async throws -> [JSONValue] {
+        let answer = await gate.run(["drops", "verify", "--format", "json"] + ids)
+        #expect(answer.status == 1 && answer.error.isEmpty, "\(answer)")
+        return try answer.out.split(separator: "\n").dropLast().map { try JSONValue(parsing: Array($0.utf8)) }
+    }
+
+    /// Of its file there is one look for all its events, whichever is asked for first.
+    @Test func aBatchIsReadOnceForAllItsEvents() async throws {
+        let drops = try await together(3, .ndjson)
+        let reader = try gate.openReader()
+        let records = try drops.compactMap { try reader.drop(id: $0["drop"]?.string ?? "") }
+        try #require(records.count == 3)
+        let path = records[0].readyPath
+        try #require(records.allSatisfy { $0.readyPath == path }, "one batch")
+        let staging = try StagingArea(lookingInto: gate.path("state/staging"))
+        let batches = BatchDigests(staging: staging, reader: reader)
+        let last = try batches.event(of: records[2], line: 3)
+        try gate.write("state/staging/ready/\(path)", "nothing of that\n")
+        let first = try batches.event(of: records[0], line: nil)
+        #expect(last.line == 3 && first.line == 1)
+        #expect(first.content?.bytes == drops[0]["bytes"]?.int)
+        #expect(first.content?.hex == drops[0]["sha256"]?.string)
+        #expect(last.content?.hex == drops[2]["sha256"]?.string)
+        #expect(try batches.event(of: records[0], line: 4).content == nil, "none behind the last")
+    }
+
+    @Test func ofWhatIsAlteredItIsSaidWhatDiffers() async throws {
+        let drops = try await released("a", "b", "c")
+        let ready = "state/staging/ready/"
+        let text = try gate.read(ready + drops[0].name)
+        let other = text.replacing("a", with: "x")
+        try gate.write(ready + drops[0].name, other)
+        try gate.write(ready + drops[1].name, "zz")
+        let receipts = try await lines("show", drops[2].id)[0]["receipt_file"]?.string
+        let receipt = "state/staging/" + (try #require(receipts))
+        try gate.write(receipt, try gate.read(receipt).replacing("\"bytes\":", with: "\"bytes\":1"))
+        let found = try await verified(drops[0].id, drops[1].id, drops[2].id)
+        #expect(found.map { $0["differs"]?.string } == ["sha256", "size", "receipt"], "\(found)")
+        let (digest, size) = (found[0], found[1])
+        let listed = try await lines("show", drops[0].id)[0]
+        let expected = try #require(listed["sha256"]?.string)
+        #expect(digest["finding"] == "altered" && digest["expected_sha256"]?.string == expected)
+        let changed = try #require(digest["found_sha256"]?.string)
+        #expect(changed != expected && changed.count == 64)
+        #expect(digest["cause"]?.string == "its SHA-256 is \(changed), and by the ledger \(expected)")
+        #expect(size["expected_bytes"]?.int == Int64(text.utf8.count) && size["found_bytes"]?.int == 2)
+        let words = "it has 2 bytes, and by the ledger \(text.utf8.count)"
+        #expect(size["cause"]?.string == words)
+        #expect(found[2]["finding"] == "receipt differs" && found[2]["members"] == ["bytes"], "\(found[2])")
+        let told = await gate.run("drops", "verify").out
+        #expect(told.contains("altered  \(drops[1].id)  \(drops[1].name): \(words)\n"), "\(told)")
     }
 
     /// Events, each in a file of its own.
@@ -250,6 +318,10 @@ import Testing
         #expect(answer.out.hasSuffix("1 intact, 2 altered, 0 receipt differs, 0 taken\n"), "\(answer)")
         let json = await gate.run("drops", "verify", "--format", "json")
         #expect(json.status == 1 && json.out.hasSuffix("{\"altered\":2,\"intact\":1}\n"), "\(json)")
+        let found = try await verified(drops[2].id)[0]
+        let cause = try #require(found["cause"]?.string)
+        #expect(found["differs"] == "type" && cause.hasPrefix("\(place) is "), "\(found)")
+        #expect(cause.contains(kind == "link" ? "symbolic link" : "not a regular file"), "\(found)")
     }
 
     @Test func whatCannotBeReadIsAFindingWithItsReasonAndHidesNoAlteration() async throws {
@@ -427,6 +499,46 @@ import Testing
         _ = try StagingArea(path: staging)
         #expect(try await lines("list")[0]["state"] == "released")
         #expect(try await lines("list", "--waiting").isEmpty)
+    }
+
+    @Test func ofAStagingDirectoryThatLacksReadyItIsSaidThatThisIsMissing() async throws {
+        let drop = try await released("a")[0]
+        let staging = gate.path("state/staging")
+        try FileManager.default.moveItem(atPath: staging + "/ready", toPath: gate.path("away"))
+        for command in [["list", "--waiting"], ["verify"], ["verify", drop.id]] {
+            let answer = await gate.run(["drops"] + command)
+            #expect(answer.status == 78, "\(command): \(answer)")
+            #expect(
+                answer.error.contains("\(staging)/ready is missing, and the rest of staging is there"),
+                "\(answer)")
+            #expect(answer.error.contains("put it back"), "\(answer)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: staging + "/ready"), "who looks makes nothing")
+        // As a place to mount on.
+        try FileManager.default.removeItem(atPath: staging)
+        try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: false)
+        let empty = await gate.run("drops", "verify")
+        #expect(empty.status == 75 && empty.error.contains("is mounted there"), "\(empty)")
+    }
+
+    @Test func whatIsWithdrawnAndCannotBeRemovedIsAFailureAndNoRefusal() async throws {
+        try await {
+            let intake = try open()
+            var refused = try Self.attempt(.request, .webhook)
+            (refused.verdict, refused.reason, refused.entries) = (.rejected, .notListed, [])
+            await intake.hold(Self.event("held"), attempt: refused)
+            await intake.close()
+        }()
+        let id = try #require(try await lines("list", "--held")[0]["drop"]?.string)
+        // A directory is no file: it stays.
+        try gate.write("state/staging/quarantine/webhook/\(id)/obstacle/x", "")
+        let answer = await gate.run("drops", "withdraw", id)
+        #expect(answer.status == 70 && answer.out.isEmpty, "\(answer)")
+        #expect(
+            answer.error.contains("drop \(id) is withdrawn, and the entry that says so stands"), "\(answer)")
+        #expect(answer.error.contains("quarantine/webhook/\(id).gone in staging"), "\(answer)")
+        #expect(try await lines("list", "--held").isEmpty)
+        #expect(await gate.run("drops", "withdraw", id).status == 1, "it is not held any more")
     }
 
     @Test func ofADropThatItsConsumerHasItIsNotSaidThatItIsReleased() async throws {

@@ -63,7 +63,7 @@ import Testing
     @Test func aProofAndItsEntryHaveAFileEach() async throws {
         let file = gate.path("y")
         let answer = await gate.run("ledger", "prove", "0", "--output", file, "--entry", gate.path("./y"))
-        #expect(answer.status == 64 && answer.error.contains("name one file"), "\(answer)")
+        #expect(answer.status == 64 && answer.error.contains("both name \(file)"), "\(answer)")
         #expect(!FileManager.default.fileExists(atPath: file))
     }
 
@@ -122,19 +122,69 @@ import Testing
         #expect(await gate.run("ledger", "verify", "--checkpoint", gate.path("note")).status == 0)
     }
 
-    /// As a shell's variable that is not set makes one.
-    @Test(arguments: [
-        ["report", "-o", ""], ["ledger", "prove", "0", "--output", ""], ["account", "add", "a", "--key", ""],
-        ["rules", "export", "--direction", "ingress", "--format", "json", "--output", ""],
-    ])
-    func anEmptyNameIsNoFile(command: [String]) async {
-        let answer = await gate.run(command)
-        #expect(answer.status == 64 && answer.error.contains(" is empty; name a file"), "\(answer)")
+    /// What a person typed is at fault, and nothing is recorded.
+    @Test(arguments: commands)
+    func aDirectoryIsNoFileToWrite(command: [String]) async throws {
+        let size = try gate.openReader().size()
+        try FileManager.default.createDirectory(
+            atPath: gate.path("there"), withIntermediateDirectories: false)
+        let option = try #require(command.last) == "--entry" ? "--entry" : "--output"
+        for (name, words) in [
+            ("there", "\(gate.path("there")) is a directory; give a file name"),
+            ("there/", "\(gate.path("there")) is a directory; give a file name"),
+            ("nowhere/out", "there is no directory \(gate.path("nowhere"))"),
+        ] {
+            let answer = await gate.run(command + [gate.path(name)])
+            #expect(answer.status == 64 && answer.out.isEmpty, "\(name): \(answer)")
+            #expect(answer.error.contains("\(option): \(words)"), "\(answer)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: gate.path("there")).isEmpty)
+        #expect(try gate.openReader().size() == size)
     }
 
-    @Test func anEmptyNameIsNoSettingsFile() async {
-        let answer = await TestGate.run(["attempts", "--config", ""])
-        #expect(answer.status == 64 && answer.error.contains("--config is empty"), "\(answer)")
+    /// As a shell's variable that is not set makes one. With what else the command needs, so that nothing else is wrong.
+    @Test(arguments: [
+        ["report", "-o", ""], ["ledger", "prove", "0", "--output", ""],
+        ["ledger", "prove", "0", "--entry", ""],
+        ["ledger", "export", "--output", ""], ["ledger", "backup", ""],
+        ["ledger", "verify", "--checkpoint", ""], ["ledger", "verify", "--key", ""],
+        ["rules", "export", "--direction", "ingress", "--format", "json", "--output", ""],
+        ["rules", "check", "--ca", ""], ["rules", "check", "--row", ""],
+        ["account", "add", "a", "--key", ""], ["account", "add", "", "--password-stdin"],
+        ["account", "add", "a", "--password-stdin", "--role", "collector", "--collects", ""],
+        ["account", "show", ""], ["account", "enable", ""], ["account", "disable", ""],
+        ["account", "remove", ""],
+        ["drops", "show", ""], ["drops", "ack", ""], ["drops", "release", ""], ["drops", "withdraw", ""],
+        ["drops", "verify", ""],
+        ["attempts", "--account", ""], ["attempts", "--entry", ""], ["attempts", "--drop", ""],
+        ["source", "add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--list", ""],
+        ["source", "remove", "--id", ""], ["source", "remove", "192.0.2.1", "--service", ""],
+        ["source", "remove", "192.0.2.1", "--list", ""], ["source", "review", "", "--by", "2099-01-01"],
+        ["source", "expire", ""], ["source", "explain", "--drop", ""],
+        ["token", "add", "", "--role", "viewer"], ["token", "revoke", ""],
+    ])
+    func whatIsEmptyNamesNothing(command: [String]) async throws {
+        let size = try gate.openReader().size()
+        let answer = await gate.run(command)
+        #expect(answer.status == 64 && answer.out.isEmpty, "\(answer)")
+        #expect(answer.error.contains("The value '' is invalid for '"), "\(answer)")
+        #expect(answer.error.contains("it is empty"), "\(answer)")
+        #expect(try gate.openReader().size() == size)
+    }
+
+    @Test(arguments: [
+        ["attempts", "--config", ""], ["init", ""],
+        ["probe", "webhook", "https://127.0.0.1:1/", "--ca", ""],
+        ["probe", "webhook", "https://127.0.0.1:1/", "--secret-file", ""],
+        ["probe", "webhook", "https://127.0.0.1:1/", "--basic-user", "a", "--password-file", ""],
+        ["probe", "sftp", "a@127.0.0.1:1", "--key", ""],
+        ["probe", "sftp", "a@127.0.0.1:1", "--password-file", ""],
+        ["probe", "sftp", "a@127.0.0.1:1", "--known-hosts", ""],
+        ["probe", "sftp", "a@127.0.0.1:1", "--key", "k", "--passphrase-file", ""],
+    ])
+    func norDoesItWhereNoGateIsNeeded(command: [String]) async {
+        let answer = await TestGate.run(command)
+        #expect(answer.status == 64 && answer.error.contains("it is empty"), "\(answer)")
     }
 
     @Test func followingHasNoEnd() async {

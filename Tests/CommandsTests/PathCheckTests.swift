@@ -19,7 +19,7 @@ import Testing
 
     @Test func initTakesNoEmptyNameForTheWorkingDirectory() async throws {
         let answer = await TestGate.run(["init", ""])
-        #expect(answer.status == 64 && answer.error.contains("DIR is empty"), "\(answer)")
+        #expect(answer.status == 64 && answer.error.contains("it is empty"), "\(answer)")
     }
 
     @Test(arguments: places) func aStartAndItsRehearsalEndWhereNoGateCanWork(name: String, word: String)

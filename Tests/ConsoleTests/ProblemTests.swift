@@ -63,6 +63,13 @@ import Testing
         #expect(problem.logged == ManagementError.of(error)?.description ?? "\(error)")
     }
 
+    @Test func whatIsDoneInPartIsAFailureThatSaysWhatIsDone() {
+        let problem = Problem(
+            IntakeError(.forbiddenOperation, "it is withdrawn, and its bytes are there", isHalfDone: true))
+        #expect(problem.status == .internalServerError && problem.headers[.retryAfter] == nil)
+        #expect(problem.detail == "it is withdrawn, and its bytes are there" && problem.logged != nil)
+    }
+
     @Test func whatIsRefusedIsNoFailureAndIsNotTriedAgain() {
         let problem = Problem(ManagementError(.refused, "it is withdrawn"))
         #expect(problem.status == .conflict && problem.headers[.retryAfter] == nil)

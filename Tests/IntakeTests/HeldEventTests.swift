@@ -37,7 +37,9 @@ import Testing
         try FileManager.default.createDirectory(
             atPath: folder + "/obstacle", withIntermediateDirectories: false)
         let error = await #expect(throws: IntakeError.self) { _ = try await withdraw(drop, gate) }
-        #expect(error?.description.contains("could not be removed") == true)
+        #expect(error?.isHalfDone == true && error?.retryAfter == nil)
+        #expect(
+            error?.description.contains("could not be removed from quarantine/webhook/\(drop).gone") == true)
         // It is not held any more, and its room is there again.
         #expect(try gate.intake.staging.quarantinedEvents().isEmpty)
         #expect(gate.intake.held.withLock(\.events) == 0)

@@ -265,6 +265,25 @@ import Testing
         await gate.intake.close()
     }
 
+    @Test func aStartThatMakesReadyAnewSaysWhatThatMeans() async throws {
+        let directory = try TemporaryDirectory("ready")
+        for isFirst in [true, false] {
+            let (logger, lines) = LogLines.make()
+            do {
+                let gate = try Gate(directory, logger: logger)
+                await gate.intake.close()
+            }
+            logger.info("end")
+            var said: [String] = []
+            for await line in lines {
+                if line == "end" { break }
+                said.append(line)
+            }
+            #expect(said.contains { $0.contains("ready was missing and is made anew") } == !isFirst, "\(said)")
+            try FileManager.default.removeItem(atPath: path(directory, "ready"))
+        }
+    }
+
     /// Something lies in the place of the day's directory, so that what has its receipts does not get to `ready/`.
     @Test(arguments: [1, 40], [Intake.Layout.file, .ndjson])
     func whatFailsBehindItsReceiptsIsReleasedOnceTheObstacleIsGone(events: Int, layout: Intake.Layout)

@@ -24,13 +24,13 @@ struct AccountAddCommand: AsyncParsableCommand {
             VSee documents neither user name nor authentication method: ask for a public key first.
             """)
 
-    @Argument(help: "The user name to log in with.")
+    @Argument(help: "The user name to log in with.", transform: ArgumentText.notEmpty)
     var name: String
 
     @Option(
         help: ArgumentHelp(
             "A public key file (.pub, or lines of authorized_keys); repeatable.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var key: [String] = []
 
     @Flag(help: "Read a password from standard input, up to the first newline.")
@@ -41,8 +41,8 @@ struct AccountAddCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "For a collector: an account whose released drops it may read; repeatable.", valueName: "account")
-    )
+            "For a collector: an account whose released drops it may read; repeatable.", valueName: "account"),
+        transform: ArgumentText.notEmpty)
     var collects: [String] = []
 
     @Flag(help: "For a collector: it may read released webhooks.")
@@ -89,7 +89,6 @@ struct AccountAddCommand: AsyncParsableCommand {
 
     private func keys(in file: String) throws -> [AuthorizedKey] {
         let path = Paths.absolute(file)
-        guard !file.isEmpty else { throw ManagementError(.invalid, "--key is empty", fix: "name a file") }
         let data: Data
         do {
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))

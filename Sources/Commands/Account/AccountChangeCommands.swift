@@ -10,7 +10,7 @@ struct AccountDisableCommand: AsyncParsableCommand {
             was delivered stays.
             """)
 
-    @Argument(help: "The account.") var name: String
+    @Argument(help: "The account.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
@@ -25,7 +25,7 @@ struct AccountEnableCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Let a disabled account log in again.")
 
-    @Argument(help: "The account.") var name: String
+    @Argument(help: "The account.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 
@@ -40,7 +40,7 @@ struct AccountRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an account. What it delivered stays.")
 
-    @Argument(help: "The account.") var name: String
+    @Argument(help: "The account.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 

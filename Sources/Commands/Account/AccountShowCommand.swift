@@ -8,7 +8,7 @@ struct AccountShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show one account and the fingerprints of its keys.")
 
-    @Argument(help: "The account.") var name: String
+    @Argument(help: "The account.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 

@@ -22,7 +22,7 @@ struct AttemptFilter: ParsableArguments {
     @Option(help: "webhook, sftp or console; repeatable.")
     var channel: [Channel] = []
 
-    @Option(help: "An SFTP account; repeatable.")
+    @Option(help: "An SFTP account; repeatable.", transform: ArgumentText.notEmpty)
     var account: [String] = []
 
     @Option(help: "connection, request, login, transfer, policy, service, access or probe; repeatable.")
@@ -30,11 +30,13 @@ struct AttemptFilter: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A source-list entry that matched, as in vsee-qatar/clinic; repeatable.", valueName: "id"))
+            "A source-list entry that matched, as in vsee-qatar/clinic; repeatable.", valueName: "id"),
+        transform: ArgumentText.notEmpty)
     var entry: [String] = []
 
     @Option(
-        help: ArgumentHelp("A drop that the entry is about or speaks of; repeatable.", valueName: "id"))
+        help: ArgumentHelp("A drop that the entry is about or speaks of; repeatable.", valueName: "id"),
+        transform: ArgumentText.notEmpty)
     var drop: [String] = []
 
     @Option(

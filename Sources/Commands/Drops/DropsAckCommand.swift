@@ -11,7 +11,7 @@ struct DropsAckCommand: AsyncParsableCommand {
             is no released drop, and 75 when one cannot be acknowledged now, while staging fails: try again later.
             """)
 
-    @Argument(help: "Ids of drops.") var ids: [String]
+    @Argument(help: "Ids of drops.", transform: ArgumentText.notEmpty) var ids: [String]
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 

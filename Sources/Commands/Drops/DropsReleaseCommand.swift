@@ -26,7 +26,7 @@ struct DropsReleaseCommand: AsyncParsableCommand {
               dropgate drops release 01jdk2v8q3m5t7w9y1b3d5f7h9
             """)
 
-    @Argument(help: "Ids of drops in quarantine.") var ids: [String]
+    @Argument(help: "Ids of drops in quarantine.", transform: ArgumentText.notEmpty) var ids: [String]
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 

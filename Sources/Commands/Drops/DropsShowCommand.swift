@@ -20,7 +20,9 @@ struct DropsShowCommand: ParsableCommand {
               dropgate drops show /var/lib/dropgate/staging/ready/webhook/2026-11-23/081530.123456Z-events-01jdk2v8q3m5t7w9y1b3d5f7h9.ndjson:2
             """)
 
-    @Argument(help: "A drop's id, that of a held event, or the path of a file.") var drop: String
+    @Argument(
+        help: "A drop's id, that of a held event, or the path of a file.", transform: ArgumentText.notEmpty)
+    var drop: String
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
 

@@ -28,7 +28,9 @@ struct InitCommand: AsyncParsableCommand {
               sudo dropgate init --config /etc/dropgate/dropgate.yaml
             """)
 
-    @Argument(help: "Directory of a self-contained gate.", completion: .directory)
+    @Argument(
+        help: "Directory of a self-contained gate; . for this one.", completion: .directory,
+        transform: ArgumentText.notEmpty)
     var directory: String?
 
     @Flag(help: "Print the webhook's secrets, too: in its URL, header, password and signing keys.")
@@ -42,10 +44,6 @@ struct InitCommand: AsyncParsableCommand {
 
     func validate() throws {
         if directory != nil, gate.config != nil { throw ValidationError("give DIR or --config, not both") }
-        // As of a shell's variable that is not set: it would be the working directory.
-        if directory?.isEmpty == true {
-            throw ValidationError("DIR is empty; name a directory, . for this one")
-        }
     }
 
     func run() async throws {

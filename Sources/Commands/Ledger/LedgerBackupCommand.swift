@@ -23,8 +23,10 @@ struct LedgerBackupCommand: AsyncParsableCommand {
               sudo -u dropgate dropgate ledger backup /var/backups/dropgate/2026-11-27
             """)
 
-    @Argument(help: "The directory to make; must not be there yet.", completion: .directory) var directory:
-        String
+    @Argument(
+        help: "The directory to make; must not be there yet.", completion: .directory,
+        transform: ArgumentText.notEmpty)
+    var directory: String
 
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions

@@ -28,7 +28,9 @@ struct LedgerExportCommand: AsyncParsableCommand {
     @Option(help: "The first entry's seq.") var first: Int64?
     @Option(help: "The last entry's seq.") var last: Int64?
 
-    @Option(name: [.short, .long], help: ArgumentHelp("The directory to make.", valueName: "dir"))
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("The directory to make.", valueName: "dir"),
+        transform: ArgumentText.notEmpty)
     var output: String
 
     @OptionGroup var remark: CommentOption

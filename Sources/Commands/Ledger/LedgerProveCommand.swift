@@ -20,22 +20,32 @@ struct LedgerProveCommand: AsyncParsableCommand {
     @Argument(help: "The entry's seq.") var seq: Int64
 
     @Option(
-        name: [.short, .long], help: ArgumentHelp("Where to write the proof; else stdout.", valueName: "file")
-    )
+        name: [.short, .long],
+        help: ArgumentHelp("Where to write the proof; else stdout.", valueName: "file"),
+        transform: ArgumentText.notEmpty)
     var output: String?
 
-    @Option(help: ArgumentHelp("Write the entry's bytes here too.", valueName: "file")) var entry: String?
+    @Option(
+        help: ArgumentHelp("Write the entry's bytes here too.", valueName: "file"),
+        transform: ArgumentText.notEmpty)
+    var entry: String?
 
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
+
+    func validate() throws {
+        guard let output, let entry else { return }
+        let file = Paths.resolved(Paths.absolute(output))
+        guard file == Paths.resolved(Paths.absolute(entry)) else { return }
+        throw ValidationError(
+            "--output and --entry both name \(file): give one file for the proof and another one for the entry"
+        )
+    }
 
     func run() async throws {
         let settings = try gate.settings()
         let proofFile = try output.map { try OutputFile($0, "--output", of: settings) }
         let entryFile = try entry.map { try OutputFile($0, "--entry", of: settings) }
-        if let proofFile, let entryFile, Paths.resolved(proofFile.path) == Paths.resolved(entryFile.path) {
-            throw ValidationError("--output and --entry name one file: give each its own")
-        }
         let proof = try await LedgerService(settings).prove(
             seq, entryFile: entryFile?.path, by: remark.attribution(), warn: { Output.note($0) })
         if let proofFile {

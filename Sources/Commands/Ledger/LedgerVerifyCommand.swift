@@ -40,14 +40,14 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A checkpoint that was kept elsewhere; a file may hold several. Repeatable.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var checkpoint: [String] = []
 
     @Option(
         help: ArgumentHelp(
             "Public keys that were kept elsewhere, one a line; else those beside the ledger's key.",
             valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var key: String?
 
     @OptionGroup var gate: GateOptions

@@ -36,18 +36,18 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp("The file that holds its password; its owner's alone.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var passwordFile: String?
 
     @Option(
         help: ArgumentHelp(
             "The file that holds the secret last part of the path; it is never printed.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var secretFile: String?
 
     @Option(
         help: ArgumentHelp("Trust the authorities of this PEM file too.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var ca: String?
 
     @Flag(help: "Go on when the certificate does not verify, or secrets go over plain HTTP, with a warning.")

@@ -9,18 +9,19 @@ struct SSHOptionGroup: ParsableArguments {
     var user: String?
 
     @Option(
-        help: ArgumentHelp("The private key; its owner's alone.", valueName: "file"), completion: .file())
+        help: ArgumentHelp("The private key; its owner's alone.", valueName: "file"), completion: .file(),
+        transform: ArgumentText.notEmpty)
     var key: String?
 
     @Option(
         help: ArgumentHelp("The file that holds the key's passphrase.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var passphraseFile: String?
 
     @Option(
         help: ArgumentHelp(
             "The file that holds the account's password; its owner's alone.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var passwordFile: String?
 
     @Flag(help: "Log in by a key of the agent at $SSH_AUTH_SOCK.")
@@ -34,7 +35,7 @@ struct SSHOptionGroup: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("Expect the host key that this known_hosts file has.", valueName: "file"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var knownHosts: String?
 
     func validate() throws {

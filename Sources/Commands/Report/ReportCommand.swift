@@ -33,7 +33,9 @@ struct ReportCommand: AsyncParsableCommand {
         Moment?
     @Option(help: "text for people, html to print or send (one file, nothing to fetch), json for programs.")
     var format: Format = .text
-    @Option(name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"))
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"),
+        transform: ArgumentText.notEmpty)
     var output: String?
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions

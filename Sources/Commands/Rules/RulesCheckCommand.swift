@@ -29,10 +29,12 @@ struct RulesCheckCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp("Trust these authorities in place of the system's.", valueName: "pem"),
-        completion: .file())
+        completion: .file(), transform: ArgumentText.notEmpty)
     var ca: String?
 
-    @Option(help: ArgumentHelp("Try this row alone; may be repeated.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("Try this row alone; may be repeated.", valueName: "id"),
+        transform: ArgumentText.notEmpty)
     var row: [String] = []
 
     @OptionGroup var host: HostOptions

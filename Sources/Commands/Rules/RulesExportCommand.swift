@@ -37,7 +37,9 @@ struct RulesExportCommand: AsyncParsableCommand {
     @Option(help: "The firewall's language.")
     var format: ExportFormat
 
-    @Option(help: ArgumentHelp("Write to FILE in place of stdout.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Write to FILE in place of stdout.", valueName: "file"), completion: .file(),
+        transform: ArgumentText.notEmpty)
     var output: String?
 
     @Option(help: "iptables: the family of the file; v4 unless given.")

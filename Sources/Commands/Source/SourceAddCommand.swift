@@ -36,7 +36,9 @@ struct SourceAddCommand: AsyncParsableCommand {
     @Option(help: "webhook or sftp; repeatable.")
     var channel: [Channel]
 
-    @Option(help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"),
+        transform: ArgumentText.notEmpty)
     var list: String?
 
     @Option(

@@ -57,7 +57,9 @@ struct SourceExplainCommand: ParsableCommand {
             "Who answers for what this entry of the ledger let in, or refused.", valueName: "seq"))
     var entry: Int64?
 
-    @Option(help: ArgumentHelp("Who answers for what let this drop in.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("Who answers for what let this drop in.", valueName: "id"),
+        transform: ArgumentText.notEmpty)
     var drop: String?
 
     @OptionGroup var gate: GateOptions

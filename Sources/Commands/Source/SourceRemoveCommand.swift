@@ -21,13 +21,18 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     @Argument(help: "The block as `source list` shows it.")
     var cidr: String?
 
-    @Option(help: "In place of a block: only the entry of this id, as `source list` shows it.")
+    @Option(
+        help: "In place of a block: only the entry of this id, as `source list` shows it.",
+        transform: ArgumentText.notEmpty)
     var id: String?
 
-    @Option(help: "Only this service's entry; else every entry of the block.")
+    @Option(
+        help: "Only this service's entry; else every entry of the block.", transform: ArgumentText.notEmpty)
     var service: String?
 
-    @Option(help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp("Name or file of the list; needed when there are several.", valueName: "list"),
+        transform: ArgumentText.notEmpty)
     var list: String?
 
     @OptionGroup var remark: CommentOption

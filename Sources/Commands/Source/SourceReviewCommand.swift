@@ -14,7 +14,9 @@ struct SourceReviewCommand: AsyncParsableCommand {
               dropgate source review vsee-qatar/clinic --by 2027-05-31 --comment "read the document again"
             """)
 
-    @Argument(help: "The entry's id, as `dropgate source list` shows it.") var id: String
+    @Argument(
+        help: "The entry's id, as `dropgate source list` shows it.", transform: ArgumentText.notEmpty)
+    var id: String
     @Option(help: ArgumentHelp("By when to look at it again; dates are local (TZ).", valueName: "date"))
     var by: String
     @OptionGroup var remark: CommentOption
@@ -37,7 +39,9 @@ struct SourceExpireCommand: AsyncParsableCommand {
               dropgate source expire vsee-qatar/clinic --at 2027-01-31
             """)
 
-    @Argument(help: "The entry's id, as `dropgate source list` shows it.") var id: String
+    @Argument(
+        help: "The entry's id, as `dropgate source list` shows it.", transform: ArgumentText.notEmpty)
+    var id: String
     @Option(help: ArgumentHelp("When; dates are local (TZ). Now if not given.", valueName: "date"))
     var at: String?
     @OptionGroup var remark: CommentOption

@@ -16,7 +16,7 @@ struct TokenAddCommand: AsyncParsableCommand {
             Standard output has the token alone. Who uses it sends it as: Authorization: Bearer TOKEN
             """)
 
-    @Argument(help: "What the ledger calls whoever uses it.")
+    @Argument(help: "What the ledger calls whoever uses it.", transform: ArgumentText.notEmpty)
     var name: String
 
     @Option(help: "viewer, auditor, operator or consumer; `dropgate token --help` says what each may do.")

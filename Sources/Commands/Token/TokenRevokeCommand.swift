@@ -6,7 +6,7 @@ struct TokenRevokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke", abstract: "Make a token good for nothing. Streams that it opened end.")
 
-    @Argument(help: "The token's name.") var name: String
+    @Argument(help: "The token's name.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 

@@ -257,7 +257,8 @@ extension API {
             summary: "Take back a drop that no consumer has yet",
             about:
                 "An upload that settles, or lies in ready/, goes to quarantine; an event that is held in quarantine is removed for "
-                + "good. Accepted events cannot be withdrawn. An entry of the ledger.",
+                + "good. Accepted events cannot be withdrawn. An entry of the ledger. A 500 may say that it is withdrawn all the same, "
+                + "and what could not be removed.",
             permission: .withdraw, parameters: [.id], answer: .json("Withdrawn"),
             problems: [noDrop, wrongState, notNow]
         ) { try await $0.withdraw($1) },

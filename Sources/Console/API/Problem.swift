@@ -92,6 +92,7 @@ struct Problem: Error, Sendable {
     /// machine as a rule, and those are for whoever keeps it: only what is known to name none is told.
     private static func detail(_ error: ManagementError) -> String {
         switch error.code {
+        case .internalError where (error.cause as? IntakeError)?.isHalfDone == true: error.description
         case .unavailable where !namesNoFile(error.cause): "the gate cannot do this now; try again later"
         case .configuration:
             "something on the gate's machine has to be mended first: `dropgate doctor` there says what"

@@ -1,8 +1,8 @@
-// A lock on a file that lasts as long as the process: one writer a ledger.
+// A lock on a file that ends with the process at the latest: one writer a ledger.
 import Files
 import Glibc
 
-/// An exclusive advisory lock (flock(2)), released when the value is freed or the process ends.
+/// An exclusive advisory lock (flock(2)), held until it is released, its value is freed, or the process ends.
 final class FileLock: Sendable {
     private let path: String
     private let descriptor: Int32
@@ -28,6 +28,9 @@ final class FileLock: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Others may take it. It is not taken again.
+    func release() { flock(descriptor, LOCK_UN) }
 
     /// Whether the file that is locked has its name still: where it was removed, others lock another one.
     var isInPlace: Bool {

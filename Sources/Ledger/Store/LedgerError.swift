@@ -42,8 +42,8 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     /// - Parameter action: "copy the ledger to", "sync".
     package init(cannot action: String, _ path: String, _ error: SystemError) {
         self.init(
-            .unwritable, "cannot \(action) \(path): \(error)", fix: error.isFull ? SystemError.adviceOnFull : nil,
-            mayPass: error.isFull)
+            .unwritable, "cannot \(action) \(path): \(error)",
+            fix: error.isFull ? SystemError.adviceOnFull : nil, mayPass: error.isFull)
     }
 
     /// Of what of the ledger cannot be read: `.denied` where this process may not, else `.unreadable`.

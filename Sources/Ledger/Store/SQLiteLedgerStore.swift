@@ -7,7 +7,7 @@ import GRDB
 import JSON
 import Synchronization
 
-/// `LedgerStore` in SQLite. Holds an exclusive lock beside the file for as long as it lives.
+/// `LedgerStore` in SQLite. Holds an exclusive lock beside the file until it is closed.
 final class SQLiteLedgerStore: LedgerStore {
     private struct Head {
         var seq: Int64
@@ -96,12 +96,13 @@ final class SQLiteLedgerStore: LedgerStore {
             tree: try StoredTree.builder(db, size: seq + 1))
     }
 
-    /// Closed before the lock is given up, so that the next writer finds no half-closed WAL.
     deinit { close() }
 
+    /// The lock is given up last: who writes next finds no half-closed log, and who reads does not look for one.
     func close() {
         checkpoint.close(of: connection)
         connection.close()
+        lock.withLock { $0.release() }
     }
 
     /// Throws `LedgerError` once the store is closed.

@@ -116,7 +116,7 @@ package struct ControlServer: Service {
                 return .recorded(seq: try await authority.recordGuestAccess(detail, by: who))
             }
             return try await answer(question.request, by: who)
-        } catch let error as IntakeError {
+        } catch let error as IntakeError where !error.isHalfDone {
             return .refused(
                 reason: error.code.rawValue, message: error.description, retryAfter: error.retryAfter)
         } catch {

@@ -5,7 +5,7 @@ import Staging
 
 struct BatchEvents {
     /// Bytes of a batch; the stager makes none that is nearly as large.
-    private static let longest = 1 << 30
+    static let longest = 1 << 30
 
     let staging: StagingArea
     let reader: any LedgerReading
@@ -22,10 +22,13 @@ struct BatchEvents {
         return (try? BatchLine(parsing: lines[number - 1]))?.bytes
     }
 
-    /// By the ledger alone: lines are in the order of their entries.
     private func line(of record: DropRecord) throws -> Int {
-        guard let accepted = WebhookName.time(in: record.readyPath) else { return 0 }
-        let batch = try reader.events(readyPath: record.readyPath, acceptedFrom: accepted)
-        return (batch.firstIndex { $0.id == record.id } ?? -1) + 1
+        (try ids(at: record.readyPath).firstIndex(of: record.id) ?? -1) + 1
+    }
+
+    /// The drops of a batch by the ledger alone: lines are in the order of their entries.
+    func ids(at readyPath: String) throws -> [String] {
+        guard let accepted = WebhookName.time(in: readyPath) else { return [] }
+        return try reader.events(readyPath: readyPath, acceptedFrom: accepted).map(\.id)
     }
 }

@@ -28,6 +28,8 @@ package enum DropFinding: String, Sendable, Hashable, CaseIterable {
 package struct VerifiedDrop: Sendable {
     package let record: DropRecord
     package let finding: DropFinding
+    /// What is other than the ledger says: of `altered` and `receiptDiffers`; nil for every other finding.
+    package let difference: DropDifference?
     /// Why it could not be read; nil for every other finding.
     package let failure: ManagementError?
 }
@@ -35,51 +37,67 @@ package struct VerifiedDrop: Sendable {
 struct DropCheck {
     private let staging: StagingArea
     private let reader: any LedgerReading
+    private let batches: BatchDigests
 
     /// Never makes a staging directory: one that is not there cannot be verified.
     init(staging path: String, reader: any LedgerReading) throws {
         try ReadyLook.require(path)
         staging = try StagingArea(lookingInto: path)
         self.reader = reader
+        batches = BatchDigests(staging: staging, reader: reader)
     }
 
     /// A drop that cannot be read keeps no other from its turn. Throws `LedgerError`.
     func look(at record: DropRecord) throws -> VerifiedDrop {
         do {
-            return VerifiedDrop(record: record, finding: try finding(of: record), failure: nil)
+            let (finding, difference) = try self.finding(of: record)
+            return VerifiedDrop(record: record, finding: finding, difference: difference, failure: nil)
         } catch let error as StagingError {
-            return VerifiedDrop(record: record, finding: .unreadable, failure: ManagementError(error))
+            return VerifiedDrop(
+                record: record, finding: .unreadable, difference: nil, failure: ManagementError(error))
         }
     }
 
-    private func finding(of record: DropRecord) throws -> DropFinding {
+    private func finding(of record: DropRecord) throws -> (DropFinding, DropDifference?) {
         switch record.state {
-        case .pending: return .pending
-        case .withdrawn: return .withdrawn
-        case .lost: return .lost
+        case .pending: return (.pending, nil)
+        case .withdrawn: return (.withdrawn, nil)
+        case .lost: return (.lost, nil)
         case .released, .taken, .acknowledged, .forgotten: break
         }
-        guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
+        guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else {
+            return (.taken, nil)
+        }
         let view = try DropView(record, reader)
         let (receipt, barrier) = self.receipt(of: record)
         do {
-            let matches =
-                try StagingLayout.holdsLines(record.readyPath)
-                ? lineMatches(receipt?.line, record, view) : fileMatches(record, view)
-            guard matches else { return .altered }
+            if let difference = try self.difference(of: record, view, line: receipt?.line) {
+                return (.altered, difference)
+            }
         } catch let error as StagingError where error.code == .badPath {
             // A directory, a link or a pipe lies there.
-            return .altered
+            return (.altered, .noFile(what: error.message))
         } catch let error as StagingError where error.code == .notFound {
             // Since the first look.
-            return .taken
+            return (.taken, nil)
         }
         if let barrier { throw barrier }
-        let agrees =
-            receipt?.drop == record.id && receipt?.seq == record.seq && receipt?.bytes == view.bytes
-            && receipt?.sha256 == view.receipt.sha256
-            && receipt?.file == StagingLayout.released(record.readyPath)
-        return agrees ? .intact : .receiptDiffers
+        guard let receipt else { return (.receiptDiffers, .receipt(members: [])) }
+        let others = Self.otherMembers(of: receipt, record, view)
+        return others.isEmpty ? (.intact, nil) : (.receiptDiffers, .receipt(members: others))
+    }
+
+    /// The names of what a receipt says otherwise than the ledger.
+    private static func otherMembers(
+        of receipt: Receipt, _ record: DropRecord, _ view: DropView
+    ) -> [String] {
+        var members: [String] = []
+        if receipt.drop != record.id { members.append("drop") }
+        if receipt.seq != record.seq { members.append("seq") }
+        if receipt.bytes != view.bytes { members.append("bytes") }
+        if receipt.sha256 != view.receipt.sha256 { members.append("sha256") }
+        if receipt.file != StagingLayout.released(record.readyPath) { members.append("file") }
+        return members
     }
 
     /// The receipt, or why this process may not read it. Neither: there is none, or what lies there is none of the gate's.
@@ -98,21 +116,31 @@ struct DropCheck {
         return try reader.newestUpload(readyPath: record.readyPath)?.id == record.id
     }
 
-    private func fileMatches(_ record: DropRecord, _ view: DropView) throws -> Bool {
+    /// What the data of a drop has other than its entry says; nil: nothing.
+    /// - Parameter line: of a batch, as its receipt has it.
+    private func difference(
+        of record: DropRecord, _ view: DropView, line: Int?
+    ) throws -> DropDifference? {
+        let found: ContentDigest
+        if StagingLayout.holdsLines(record.readyPath) {
+            let event = try batches.event(of: record, line: line)
+            guard let content = event.content else { return .line(event.line) }
+            found = content
+        } else {
+            found = try content(of: record)
+        }
+        guard let bytes = view.bytes, let sha256 = view.receipt.sha256 else { return .noEntry }
+        guard found.bytes == bytes else { return .size(expected: bytes, found: found.bytes) }
+        return found.hex == sha256 ? nil : .sha256(expected: sha256, found: found.hex)
+    }
+
+    private func content(of record: DropRecord) throws -> ContentDigest {
         var hash = SHA256()
         var bytes: Int64 = 0
         try staging.ready.openReleased(record.readyPath).forEachPiece { piece in
             hash.update(bufferPointer: piece)
             bytes += Int64(piece.count)
         }
-        let sha256 = hash.finalize().hex
-        return bytes == view.bytes && sha256 == view.receipt.sha256
-    }
-
-    /// One event of an NDJSON batch.
-    private func lineMatches(_ line: Int?, _ record: DropRecord, _ view: DropView) throws -> Bool {
-        let events = BatchEvents(staging: staging, reader: reader)
-        guard let body = try events.event(of: record, line: line) else { return false }
-        return Int64(body.count) == view.bytes && SHA256.hash(data: body).hex == view.receipt.sha256
+        return ContentDigest(bytes: bytes, sha256: hash.finalize())
     }
 }

@@ -24,12 +24,28 @@ struct ReadyLook {
         self.reader = reader
     }
 
-    /// Throws as `init` where there is no staging directory at a path.
+    /// Throws as `init` where there is no staging directory at a path, or it has no `ready/`.
     static func require(_ path: String) throws {
-        guard try !Presence.check("\(path)/\(StagingLayout.ready)") else { return }
+        let ready = "\(path)/\(StagingLayout.ready)"
+        guard try !Presence.check(ready) else { return }
+        guard try Presence.check(path) else {
+            throw ManagementError(
+                .unavailable, "there is no staging directory at \(path)", fix: "see that it is mounted",
+                retryAfter: 30)
+        }
+        // What lies there and leads nowhere is told by who opens it.
+        guard Presence.isGone(ready) else { return }
+        let others = [StagingLayout.receipts, StagingLayout.quarantine, StagingLayout.incoming]
+        guard try others.contains(where: { try Presence.check("\(path)/\($0)") }) else {
+            throw ManagementError(
+                .unavailable, "\(ready) is missing, and so is all else that a gate keeps in \(path)",
+                fix: "see that the filesystem of staging is mounted there", retryAfter: 30)
+        }
         throw ManagementError(
-            .unavailable, "there is no staging directory at \(path)", fix: "see that it is mounted",
-            retryAfter: 30)
+            .configuration,
+            "\(ready) is missing, and the rest of staging is there: somebody has moved or removed it",
+            fix: "put it back; if it is lost, restart the gate, which makes it anew: what is not in it then "
+                + "counts as taken")
     }
 
     /// Whether a file is there; true where that cannot be told.
