@@ -118,7 +118,7 @@ sed -e 's:/usr/local/bin/:/usr/bin/:' -e 's:which Deploy/install.sh makes:which 
     Deploy/systemd/dropgate.service >"$work/service"
 grep -q '^ExecStart=/usr/bin/dropgate ' "$work/service" ||
     give_up "ExecStart of Deploy/systemd/dropgate.service is not what it was"
-put 644 "$work/service" lib/systemd/system/dropgate.service
+put 644 "$work/service" usr/lib/systemd/system/dropgate.service
 "$program" --experimental-dump-help |
     Deploy/package/man.py "$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)" "dropgate $version" >"$work/man"
 gzip -9n "$work/man"

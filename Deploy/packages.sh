@@ -56,10 +56,11 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     give_up "this is not a Debian system; install what these are called here$then_build: ${needed[*]}"
 fi
 
+# Names of what is installed, and those that it provides: on Debian 13 libssl3 comes as libssl3t64.
+there=$(dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' | sed -n 's/^installed //p' | tr ', ' '\n\n')
 missing=()
 for package in "${needed[@]}"; do
-    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=none
-    [ "$state" = installed ] || missing+=("$package")
+    grep -qxF -e "$package" <<<"$there" || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 

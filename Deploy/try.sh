@@ -160,11 +160,11 @@ post_says() { # SOURCE FILE STATUS
     echo "$answer"
     grep -q "\"status\":\"$3\"" <<<"$answer" && grep -q 'HTTP 200' <<<"$answer"
 }
-post_is_cut() { # SOURCE FILE: 35 is curl's "no TLS", and the server must have said nothing of its own
+post_is_cut() { # SOURCE FILE: 35 is curl's "no TLS". It had begun, and the server must have said nothing of its own
     local status=0
     post "$1" "$2" --verbose >"$trial/cut" 2>&1 || status=$?
     cat "$trial/cut"
-    [ $status = 35 ] && grep -q 'Connected to' "$trial/cut" && ! grep -q 'Server hello' "$trial/cut"
+    [ $status = 35 ] && grep -q 'Client hello' "$trial/cut" && ! grep -q 'Server hello' "$trial/cut"
 }
 session() { # SOURCE COMMANDS [OPTION…]: sftp carries them out one after the other
     local source=$1 commands=$2

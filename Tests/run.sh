@@ -105,15 +105,21 @@ install_python_packages() {
     cp $wanted $python/.complete
 }
 
-# What Debian does not let be installed beside what other tests need: unpacked below .build, and run from there.
+# What Debian does not let be installed beside what other tests need: unpacked below .build, and run from there. What it depends
+# on is installed with the others. Those names stand in the package: each release has some of its own.
 unpack_package() {
-    local place=.build/beside/$1
-    [ -e "$place" ] && return
-    # It has its name when it is whole.
-    rm -rf "$place.new"
-    mkdir -p "$place.new"
-    (cd "$place.new" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb . && rm -- "$1"_*.deb)
-    mv -T "$place.new" "$place"
+    local place=.build/beside/$1 needed
+    if [ ! -e "$place/depends" ]; then
+        # It has its name when it is whole.
+        rm -rf "$place" "$place.new"
+        mkdir -p "$place.new"
+        (cd "$place.new" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb . && dpkg-deb -f "$1"_*.deb Depends >depends &&
+            rm -- "$1"_*.deb)
+        mv -T "$place.new" "$place"
+    fi
+    # Without versions; of alternatives the first.
+    mapfile -t needed < <(tr ',' '\n' <"$place/depends" | sed 's/[(|].*//; s/ //g')
+    packages+=("${needed[@]}")
 }
 
 run_integration() {

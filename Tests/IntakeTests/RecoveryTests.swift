@@ -279,7 +279,8 @@ import Testing
                 if line == "end" { break }
                 said.append(line)
             }
-            #expect(said.contains { $0.contains("ready was missing and is made anew") } == !isFirst, "\(said)")
+            #expect(
+                said.contains { $0.contains("ready was missing and is made anew") } == !isFirst, "\(said)")
             try FileManager.default.removeItem(atPath: path(directory, "ready"))
         }
     }

@@ -1,6 +1,6 @@
 // A sender of the oldest kind that must get in: JSch 0.1 with its defaults, over ECDSA host keys and ECDH.
-//   java -cp jsch.jar JSchClient.java PORT SOURCE KNOWN_HOSTS ACCOUNT (password SECRET | key FILE) LOCAL REMOTE
-// Prints the type of the host key that it was shown. It is told no algorithm.
+//   java -cp jsch.jar JSchClient.java PORT SOURCE KNOWN_HOSTS ACCOUNT (password SECRET | key FILE) LOCAL REMOTE [old]
+// Prints the type of the host key that it was shown. With `old`, a later JSch knows no more than 0.1; without, none is told anything.
 import com.jcraft.jsch.ChannelSftp;
 import com.jcraft.jsch.JSch;
 import com.jcraft.jsch.Session;
@@ -12,6 +12,18 @@ import java.net.InetAddress;
 import java.net.Socket;
 
 public class JSchClient {
+    private static final String SIGNATURES = "ssh-rsa,ssh-dss,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521";
+    private static final String CIPHERS =
+        "aes128-ctr,aes128-cbc,3des-ctr,3des-cbc,blowfish-cbc,aes192-ctr,aes192-cbc,aes256-ctr,aes256-cbc";
+    private static final String MACS = "hmac-md5,hmac-sha1,hmac-sha2-256,hmac-sha1-96,hmac-md5-96";
+    /** The defaults of 0.1.55, as its JSch.getConfig() has them. PubkeyAcceptedAlgorithms came with 0.2: it is what 0.1 signs with. */
+    private static final String[][] OLD = {
+        {"kex", "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group14-sha1,"
+            + "diffie-hellman-group-exchange-sha256,diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1"},
+        {"server_host_key", SIGNATURES}, {"PubkeyAcceptedAlgorithms", SIGNATURES},
+        {"cipher.c2s", CIPHERS}, {"cipher.s2c", CIPHERS}, {"mac.c2s", MACS}, {"mac.s2c", MACS},
+    };
+
     public static void main(String[] words) throws Exception {
         JSch jsch = new JSch();
         jsch.setKnownHosts(words[2]);
@@ -19,6 +31,7 @@ public class JSchClient {
         Session session = jsch.getSession(words[3], "127.0.0.1", Integer.parseInt(words[0]));
         if (words[4].equals("password")) session.setPassword(words[5]);
         session.setConfig("StrictHostKeyChecking", "yes");
+        if (words.length > 8) for (String[] setting : OLD) session.setConfig(setting[0], setting[1]);
         session.setSocketFactory(from(InetAddress.getByName(words[1])));
         session.connect(20000);
         ChannelSftp channel = (ChannelSftp) session.openChannel("sftp");

@@ -4,9 +4,9 @@
     python3 Tests/Integration --at-once N [NAME …]   N modules at a time; one that needs the machine for itself says so
     python3 Tests/Integration --needs [NAME …]       the packages that they need, a line each, and no test
 
-GATE_BIN is the program that is tested, its dropgate-session beside it. A package of Debian is its name, one of PyPI is
-`pypi` (requirements.txt). Each module says what it needs itself, in a line `# Needs: …`; what it imports of this folder
-counts with it.
+GATE_BIN is the program that is tested, its dropgate-session beside it. A package of Debian is its name, `beside:NAME` where it
+is unpacked and not installed; one of PyPI is `pypi` (requirements.txt). Each module says what it needs itself, in a line
+`# Needs: …`; what it imports of this folder counts with it.
 
 Tests that were skipped are named at the end. With NO_SKIPS=1 a skip is a failure unless it is for what no package brings: a
 privilege or a feature of the kernel that this machine does not give, or the long form of a test. A process that a test left

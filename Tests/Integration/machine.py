@@ -57,7 +57,7 @@ done
 pid=$(cat /run/dropgate.pid 2>/dev/null)
 is_active() { [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
 unit() {
-    for folder in /etc/systemd/system /lib/systemd/system; do
+    for folder in /etc/systemd/system /usr/lib/systemd/system; do
         if [ -e $folder/dropgate.service ]; then echo $folder/dropgate.service; return; fi
     done
 }

@@ -407,20 +407,27 @@ print(json.dumps([record(**{"q" + "x" * number: "y" * 1000 for number in range(9
         gate = self.gate()
         gate.start()
         path = os.path.join(gate.home, "sources/test.yaml")
-        with open(path, "a") as file:
-            file.write("  - {cidr: 192.0.2.9/32, service: edited, channels: [webhook]}\n")
-        shutil.chown(path, AUDITOR)
+
+        def edit(service):
+            """The entry of a list to which somebody has added one."""
+            with open(path, "a") as file:
+                # It is written when the file is closed.
+                file.write(f"  - {{cidr: 192.0.2.9/32, service: {service}, channels: [webhook]}}\n")
+                shutil.chown(path, AUDITOR)
+            return wait_until(lambda: [e for e in gate.entries("--kind", "policy") if service in str(e["detail"].get("diff"))],
+                              what="the list's entry")[-1]
+        # The gate's first look, which may come after "ready", has none before it with which it could compare the files.
+        edit("first")
         account = os.path.join(gate.home, "accounts/vsee.yaml")
         with open(account, "a") as file:
             file.write("disabled: true\n")
-        changes = wait_until(lambda: [e for e in gate.entries("--kind", "policy") if "diff" in e["detail"]],
-                             what="the list's entry")
+        change = edit("edited")
         gate.sftp("ls")
         accounts = wait_until(
             lambda: [e for e in gate.entries("--kind", "policy") if "accounts" in e["detail"]][1:],
             what="the account's entry, after that of the start")
         gate.stop()
-        told = changes[-1]["detail"]["files"][0]
+        told = change["detail"]["files"][0]
         self.assertEqual((told["file"], told["owner"]), (path, AUDITOR))
         self.assertEqual([f["file"] for f in accounts[-1]["detail"]["files"]], [account])
 

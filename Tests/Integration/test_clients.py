@@ -173,40 +173,43 @@ JSCH = "/usr/share/java/jsch.jar"
 
 @unittest.skipUnless(shutil.which("javac") and os.path.exists(JSCH), "JSch or a JDK is not installed")
 class JSch(unittest.TestCase):
-    """JSch 0.1 (Mirth, Mule, Camel): it knows neither Ed25519 host keys nor RSA with SHA-2, and is told nothing."""
+    """JSch (Mirth, Mule, Camel) as it is, and as 0.1 was: that knows neither Ed25519 host keys nor RSA with SHA-2. Debian 12 has it
+    still, where both are one; Debian 13 has 0.2."""
 
-    def client(self, gate, account, name, how, secret):
+    def client(self, gate, account, name, how, secret, *old):
         local = gate.file("jsch", b"by JSch")
         return subprocess.run(
             ["java", "-cp", JSCH, os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSchClient.java"),
-             str(gate.ports["sftp"]), "127.0.0.2", gate.root + "/known_hosts", account, how, secret, local, name],
+             str(gate.ports["sftp"]), "127.0.0.2", gate.root + "/known_hosts", account, how, secret, local, name, *old],
             capture_output=True, text=True, timeout=60)
 
-    def test_jsch_gets_in_by_the_ecdsa_key_that_init_makes(self):
+    def test_jsch_0_1_gets_in_by_the_ecdsa_key_that_init_makes(self):
         gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "1s"})
         self.addCleanup(gate.close)
         # As an earlier version left it.
         for file in ("ssh_host_ecdsa_key", "ssh_host_ecdsa_key.pub"):
             os.remove(os.path.join(gate.home, "state/keys", file))
         gate.start()
-        refused = self.client(gate, "vsee", "no.bin", "password", gate.password)
+        refused = self.client(gate, "vsee", "no.bin", "password", gate.password, "old")
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("Algorithm negotiation fail", refused.stderr)
         wait_until(lambda: gate.entries("--reason", "handshake_failed"), what="the entry")
         gate.stop()
         made = gate.run("init", "--config", gate.config).stdout
         self.assertIn("(ecdsa-sha2-nistp256)", made)
-        # JSch signs with RSA and SHA-1 only, or with ECDSA; and reads PEM.
+        # JSch 0.1 signs with RSA and SHA-1 only, or with ECDSA; and reads PEM.
         key = gate.root + "/jsch-key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", "", "-f", key], check=True)
         gate.run("account", "add", "jsch", "--key", key + ".pub", "--config", gate.config)
         gate.start()
         for account, how, secret in (("vsee", "password", gate.password), ("jsch", "key", key)):
-            result = self.client(gate, account, "by-jsch.bin", how, secret)
+            result = self.client(gate, account, "old.bin", how, secret, "old")
             self.assertEqual((result.returncode, result.stdout), (0, "ecdsa-sha2-nistp256\n"), result.stderr)
-            place = f"sftp/{account}/by-jsch.bin"
-            wait_until(lambda: place in gate.ready(), what=place)
-            self.assertEqual(gate.contents(place), b"by JSch")
+            result = self.client(gate, account, "new.bin", how, secret)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            for place in (f"sftp/{account}/old.bin", f"sftp/{account}/new.bin"):
+                wait_until(lambda place=place: place in gate.ready(), what=place)
+                self.assertEqual(gate.contents(place), b"by JSch")
 
 
 class HostKeys(unittest.TestCase):

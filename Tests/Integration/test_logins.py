@@ -1,4 +1,5 @@
 """Logins that fail, are slowed down or come too late: real clients, and what the ledger says of them."""
+# Needs: python3-paramiko
 import ctypes
 import os
 import socket
@@ -13,6 +14,24 @@ sys.path.insert(0, os.path.dirname(__file__))
 import libssh2  # noqa: E402
 from gate import STAND_IN, Gate, read, wait_until  # noqa: E402
 
+DEBIAN_PYTHON = "/usr/bin/python3"  # has Debian's modules
+
+# A caller of before RFC 8308. It does not hear which signatures sshd takes, and signs with RSA as it always did.
+OLD_CALLER = """
+import socket, sys, paramiko
+
+class Old(paramiko.Transport):
+    server_extensions = property(lambda self: {}, lambda self, told: None)
+
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=30, source_address=("127.0.0.2", 0))
+caller = Old(connection, disabled_algorithms={"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]})
+caller.start_client(timeout=30)
+try:
+    caller.auth_publickey("vsee", paramiko.RSAKey.from_private_key_file(sys.argv[2]))
+except paramiko.AuthenticationException:
+    print("refused")
+caller.close()
+"""
 TWO = STAND_IN + "  - {cidr: 127.0.0.3/32, service: other, channels: [webhook, sftp]}\n"
 
 
@@ -108,8 +127,13 @@ class Causes(unittest.TestCase):
 
     def test_a_signature_algorithm_that_is_not_accepted_is_named(self):
         path, _ = key(self.gate, "rsa", "rsa", "-b", "3072")
-        entry, detail = self.one_more(lambda: ssh(
-            self.gate, "-i", path, "-o", "PubkeyAcceptedAlgorithms=ssh-rsa"))
+
+        def act():
+            # ssh itself does not try what sshd has said that it does not take; sshd says so since OpenSSH 9.5 or so.
+            said = subprocess.run([DEBIAN_PYTHON, "-c", OLD_CALLER, str(self.gate.ports["sftp"]), path],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(said.stdout, "refused\n", said.stderr)
+        entry, detail = self.one_more(act)
         self.assertEqual((entry["reason"], detail["causes"], detail["refused_algorithms"]),
                          ("auth_failed", ["signature_algorithm_not_accepted"], ["ssh-rsa"]))
         self.assertIn("update its SSH library", detail["message"])

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from gate import Gate, wait_until
+from gate import Gate, make_expired, wait_until
 
 POLICY = """openssl_conf = all
 [all]
@@ -111,10 +111,7 @@ class Files(unittest.TestCase):
         self.assertFalse(os.path.exists(os.path.join(self.gate.home, "state/ledger.sqlite")), "nothing was begun")
 
     def test_an_expired_certificate_is_a_warning_of_the_check_and_of_the_log(self):
-        subprocess.run(["openssl", "req", "-new", "-key", "good.key", "-subj", "/CN=old", "-out", "old.csr"],
-                       cwd=self.keys, check=True)
-        subprocess.run(["openssl", "x509", "-req", "-in", "old.csr", "-signkey", "good.key", "-days", "-1", "-out",
-                        "old.pem"], cwd=self.keys, check=True, capture_output=True)
+        make_expired(os.path.join(self.keys, "old.pem"), os.path.join(self.keys, "good.key"), "old")
         said = self.check("old.pem", "good.key")
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("has expired", said.stderr)

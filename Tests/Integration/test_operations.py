@@ -46,12 +46,23 @@ class Quarantine(unittest.TestCase):
                 ["curl", "-sS", "-k", "--max-time", "20", "--interface", source, "-w", "%{http_code}",
                  "--data-binary", V2 % identity, f"{gate.url}/{SECRET}"], capture_output=True, text=True, timeout=30)
 
+        def receipt_of(drop):
+            return os.path.join(gate.staging, "quarantine/webhook", drop, "receipt.json")
+
+        def held(identity):
+            """All that is held, once an event is: after its answer, and its receipt names its entry at last."""
+            def found():
+                waiting = gate.drops("--held")
+                return waiting if [h for h in waiting if h["event_id"] == identity
+                                   and json.loads(read(receipt_of(h["drop"]))).get("seq")] else None
+            return wait_until(found, what="the held event")
+
         self.assertIn("403", post("moved-1", "127.0.0.7").stdout)
         self.assertIn("200", post("usual-1", "127.0.0.2").stdout)
         wait_until(lambda: len(gate.ready("webhook")) == 1, what="the listed event")
-        self.assertIn("address may have changed", gate.log())
 
-        waiting = gate.drops("--held")
+        waiting = held("moved-1")
+        self.assertIn("address may have changed", gate.log())
         self.assertEqual([(h["source"], h["event_id"], h["reason"]) for h in waiting],
                          [("127.0.0.7", "moved-1", "not_listed")])
         drop = waiting[0]["drop"]
@@ -62,7 +73,7 @@ class Quarantine(unittest.TestCase):
         self.assertIn("Calls in VSee's form from addresses that are not listed", report)
 
         self.assertIsNone(self.quarantine_faults(gate))
-        receipt = os.path.join(gate.staging, "quarantine/webhook", drop, "receipt.json")
+        receipt = receipt_of(drop)
         with open(receipt, "r+b") as file:
             whole = file.read()
             file.truncate(20)
@@ -87,7 +98,7 @@ class Quarantine(unittest.TestCase):
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved" in gate.log(), what="the new list")
         self.assertIn("403", post("moved-2", "127.0.0.8").stdout)
-        other = next(h["drop"] for h in gate.drops("--held") if h["event_id"] == "moved-2")
+        other = next(h["drop"] for h in held("moved-2") if h["event_id"] == "moved-2")
         gate.run("source", "add", "127.0.0.8", "--service", "moved-too", "--channel", "webhook", "--list", "test",
                  "--config", gate.config)
         wait_until(lambda: "+ test/moved-too" in gate.log(), what="the newer list")

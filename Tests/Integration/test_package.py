@@ -25,6 +25,7 @@ if [ "$LC_ALL" = C ]; then exec /usr/bin/readelf "$@"; fi
 """
 CONFFILES = ["/etc/dropgate/dropgate.yaml", "/etc/dropgate/rules/vsee-qatar.yaml",
              "/etc/dropgate/sources/vsee-qatar.yaml"]
+SERVICE = "/usr/lib/systemd/system/dropgate.service"
 
 
 def toolchain():
@@ -76,7 +77,7 @@ class Package(PackageTest):
             listed[path.lstrip(".")] = mode
             self.assertEqual(owner, "root/root", line)
             self.assertNotIn("w", mode[4:], line)
-        for path in [*CONFFILES, "/lib/systemd/system/dropgate.service", "/usr/lib/sysusers.d/dropgate.conf",
+        for path in [*CONFFILES, SERVICE, "/usr/lib/sysusers.d/dropgate.conf",
                      "/usr/lib/tmpfiles.d/dropgate.conf", "/usr/share/man/man1/dropgate.1.gz",
                      "/usr/share/bash-completion/completions/dropgate", "/usr/share/zsh/vendor-completions/_dropgate",
                      "/usr/share/fish/vendor_completions.d/dropgate.fish", "/usr/share/doc/dropgate/copyright",
@@ -91,7 +92,7 @@ class Package(PackageTest):
 
     def test_its_service_is_the_one_of_the_checkout_with_the_package_s_path(self):
         ours = read(os.path.join(CHECKOUT, "Deploy/systemd/dropgate.service")).splitlines()
-        theirs = read(self.within("/lib/systemd/system/dropgate.service")).splitlines()
+        theirs = read(self.within(SERVICE)).splitlines()
         changed = [line for old, line in zip(ours, theirs, strict=True) if old != line and not line.startswith("#")]
         self.assertEqual(changed, ["ExecStart=/usr/bin/dropgate serve --config /etc/dropgate/dropgate.yaml"])
 
@@ -209,19 +210,36 @@ class Life(PackageTest):
     def gate(self, *command, **options):
         return self.inside("runuser", "-u", "dropgate", "--", "dropgate", *command, **options)
 
-    def newer(self):
-        """The package as a later version, whose settings file says one thing more."""
-        tree = os.path.join(self.folder, "newer")
+    def version(self, version, change):
+        """The package as another version, with a change of its tree."""
+        tree = os.path.join(self.folder, version)
         shutil.copytree(self.tree, tree, symlinks=True)
         control = read(os.path.join(tree, "DEBIAN/control"))
         with open(os.path.join(tree, "DEBIAN/control"), "w") as file:
-            file.write("".join(f"{'Version: 99.0' if line.startswith('Version:') else line}\n"
+            file.write("".join(f"{f'Version: {version}' if line.startswith('Version:') else line}\n"
                                for line in control.splitlines()))
-        with open(os.path.join(tree, "etc/dropgate/dropgate.yaml"), "a") as file:
-            file.write("\n# Of version 99.\n")
-        package = os.path.join(self.folder, "dropgate_99.0_all.deb")
+        change(tree)
+        package = os.path.join(self.folder, f"dropgate_{version}_all.deb")
         run("dpkg-deb", "--root-owner-group", "-Zxz", "-z0", "-b", tree, package)
         return package
+
+    def newer(self):
+        """A later version, whose settings file says one thing more."""
+        def change(tree):
+            with open(os.path.join(tree, "etc/dropgate/dropgate.yaml"), "a") as file:
+                file.write("\n# Of version 99.\n")
+        return self.version("99.0", change)
+
+    def older(self):
+        """An earlier version, with its service below /lib, as it was once: the same place by another name."""
+        def change(tree):
+            os.makedirs(os.path.join(tree, "lib"))
+            shutil.move(os.path.join(tree, "usr/lib/systemd"), os.path.join(tree, "lib/systemd"))
+            sums = os.path.join(tree, "DEBIAN/md5sums")
+            text = read(sums).replace(SERVICE[1:], SERVICE.removeprefix("/usr/"))
+            with open(sums, "w") as file:
+                file.write(text)
+        return self.version("0.0", change)
 
     def test_the_same_program_and_commit_give_the_same_bytes(self):
         again = os.path.join(self.folder, "again")
@@ -301,7 +319,13 @@ class Life(PackageTest):
         self.assertTrue(self.gate("ledger", "verify", "--config", CONFFILES[0]).stdout)
         self.apt("purge", "dropgate")
         shutil.rmtree(self.there("/var/lib/dropgate"))
+        self.install(self.older())
+        self.assertIn("/lib/systemd/system/dropgate.service", self.service_paths())
+        self.assertNotIn(SERVICE, self.service_paths())
         self.install(self.package)
+        self.assertEqual(self.service_paths(), [SERVICE])
+        self.assertEqual(read(self.there(SERVICE)), read(self.within(SERVICE)))
+        self.assertEqual(self.inside("dpkg", "--verify", "dropgate").stdout, "")
         told = self.apt("purge", "dropgate")
         self.assertNotIn("stays", told.stderr + told.stdout)
         self.check_purged()
@@ -376,6 +400,10 @@ class Life(PackageTest):
         os.makedirs(self.there("/run/systemd/system"), exist_ok=True)
         self.script("usr/bin/systemctl", f"case $* in *is-active*) exit {0 if active else 3} ;; esac")
         self.script("usr/bin/deb-systemd-invoke", 'echo "deb-systemd-invoke $*" >> /tmp/calls')
+
+    def service_paths(self):
+        """By which the installed package has its service."""
+        return [path for path in self.inside("dpkg", "-L", "dropgate").stdout.splitlines() if path.endswith(".service")]
 
     def calls(self):
         """Since the last time."""

@@ -37,6 +37,7 @@ class Packages(unittest.TestCase):
         self.package("gate-test-server", {**units, "etc/init.d/gate-test-server": RC}, POSTINST)
         self.package("gate-test-client", {}, depends="gate-test-server")
         self.package("gate-test-rival", {}, conflicts="gate-test-server")
+        self.package("gate-test-library-t64", {}, provides="gate-test-library (= 1)")
         listed = subprocess.run(["dpkg-scanpackages", "."], cwd=self.folder, check=True, capture_output=True).stdout
         with open(os.path.join(self.folder, "Packages"), "wb") as file:
             file.write(listed)
@@ -50,10 +51,10 @@ class Packages(unittest.TestCase):
         machine.write("/usr/sbin/runlevel", "#!/bin/sh\necho N 5\n", 0o755)
         machine.write("/usr/bin/systemctl", SYSTEMCTL, 0o755)
 
-    def package(self, name, files, postinst=None, depends="", conflicts=""):
+    def package(self, name, files, postinst=None, depends="", conflicts="", provides=""):
         root = os.path.join(self.folder, "root")
         control = {"Package": name, "Version": "1", "Architecture": "all", "Maintainer": "Test <test@example.org>",
-                   "Description": "for a test", "Depends": depends, "Conflicts": conflicts}
+                   "Description": "for a test", "Depends": depends, "Conflicts": conflicts, "Provides": provides}
         texts = {**files, "DEBIAN/control": "".join(f"{key}: {value}\n" for key, value in control.items() if value)}
         if postinst:
             texts["DEBIAN/postinst"] = postinst
@@ -93,6 +94,13 @@ class Packages(unittest.TestCase):
         self.assertTrue(self.is_installed("gate-test-client"))
         self.assertFalse(self.machine.exists("/var/log/systemctl.log"), "no unit came")
         self.assertEqual(self.install("gate-test-client").stdout, "", "nothing is missing")
+
+    def test_what_another_package_provides_is_not_missing(self):
+        self.assertIn("installing gate-test-library\n", self.install("gate-test-library").stdout)
+        self.assertTrue(self.is_installed("gate-test-library-t64"))
+        self.assertEqual(self.install("gate-test-library").stdout, "")
+        # Part of a name is none.
+        self.assertNotEqual(self.install("gate-test-lib", check=False).returncode, 0)
 
 
 if __name__ == "__main__":

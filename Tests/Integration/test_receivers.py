@@ -1,5 +1,6 @@
 """What two syslog receivers make of the gate's messages: every entry from the first on, and its JSON with all its values."""
-# Needs: libglib2.0-0 libivykis0 libjson-c5 libnet1 libpcre3 libwrap0 beside:syslog-ng-core
+# Needs: beside:syslog-ng-core
+import glob
 import os
 import signal
 import socket
@@ -68,8 +69,12 @@ class Rsyslog(Receiver):
 
 
 class SyslogNG(Receiver):
+    def modules(self):
+        """The directory of its modules, which has the name of its version."""
+        return glob.glob(os.path.join(SYSLOG_NG, "usr/lib/syslog-ng/[0-9]*"))[0]
+
     def text(self):
-        return ('@version: 3.38\n'
+        return (f'@version: {os.path.basename(self.modules())}\n'
                 'options { use-dns(no); dns-cache(no); keep-hostname(yes); };\n'
                 f'source s {{ syslog(ip("127.0.0.1") port({self.port}) transport("tcp") log-msg-size(65536)); }};\n'
                 'parser j { json-parser(prefix(".j.")); };\n'
@@ -84,7 +89,7 @@ class SyslogNG(Receiver):
         state = {name: os.path.join(self.root, "receiver." + name) for name in ("persist", "control", "pid")}
         return [os.path.join(SYSLOG_NG, "usr/sbin/syslog-ng"), "-F", "-f", self.config, "-R", state["persist"],
                 "-c", state["control"], "-p", state["pid"], "--no-caps",
-                "--module-path", os.path.join(SYSLOG_NG, "usr/lib/syslog-ng/3.38")]
+                "--module-path", self.modules()]
 
 
 class Receivers(unittest.TestCase):

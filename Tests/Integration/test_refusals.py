@@ -6,7 +6,7 @@ import subprocess
 import socket
 import unittest
 
-from gate import Gate, STAND_IN, V2, wait_until
+from gate import Gate, STAND_IN, V2, make_expired, wait_until
 
 
 class Refusals(unittest.TestCase):
@@ -37,15 +37,10 @@ class Refusals(unittest.TestCase):
         folder = os.path.join(self.gate.root, "old")
         os.mkdir(folder, 0o700)
         certificate, key = os.path.join(folder, "old.pem"), os.path.join(folder, "old.key")
-        request, names = os.path.join(folder, "request"), os.path.join(folder, "names")
-        with open(names, "w") as file:
-            file.write("subjectAltName=DNS:localhost\n")
-        for command in (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
-                         "-keyout", key, "-out", request],
-                        ["x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-extfile", names, "-out",
-                         certificate]):
-            subprocess.run(["openssl", *command], check=True, capture_output=True)
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
+                       check=True, capture_output=True)
         os.chmod(key, 0o600)
+        make_expired(certificate, key, "localhost")
         self.gate.environment.update({"DROPGATE_WEBHOOK_TLS_CERTIFICATE": certificate, "DROPGATE_WEBHOOK_TLS_KEY": key})
         self.gate.start()
         context = ssl.create_default_context(cafile=certificate)

@@ -67,6 +67,36 @@ class Failing(unittest.TestCase):
         self.assertIn("control.sock was removed or replaced, and is made anew", self.gate.log())
         self.assertIn("files of sshd were gone", self.gate.log())
 
+    def test_a_login_that_comes_right_after_the_sessions_socket_was_removed_gets_in(self):
+        self.gate.start()
+        for _ in range(3):
+            os.unlink(os.path.join(self.gate.home, "state/sshd/link.sock"))
+            self.assertTrue(self.let_in())
+
+    def test_a_directory_in_place_of_a_socket_is_named_by_start_check_and_health(self):
+        for name in ("run/control.sock", "sshd/link.sock"):
+            with self.subTest(name):
+                place = os.path.join(self.gate.home, "state", name)
+                os.makedirs(os.path.join(place, "content"))
+                for arguments in (["serve", "--check"], ["serve", "--allow-root"]):
+                    said = subprocess.run([BIN, *arguments, "--config", self.gate.config], capture_output=True, text=True,
+                                          timeout=60, env={**os.environ, **self.gate.environment})
+                    self.assertEqual(said.returncode, 78, said.stderr)
+                    self.assertIn(place, said.stderr)
+                shutil.rmtree(place)
+                self.gate.start()
+                os.unlink(place)
+                os.makedirs(os.path.join(place, "content"))
+                told = wait_until(lambda: self.gate.health()[1].get("sockets"), what="the problem")
+                self.assertIn(place, json.dumps(told))
+                shutil.rmtree(place)
+                wait_until(lambda: self.gate.health()[0] == "ready", what="health")
+                self.assertTrue(self.let_in())
+                self.assertEqual(self.findings("gate", "fail"), [])
+                self.assertEqual(self.gate.log().count(f"{place} was removed or replaced, and cannot be made anew"), 1)
+                self.gate.stop()
+                self.assertFalse(os.path.lexists(place))
+
     def test_host_keys_that_sshd_cannot_use_any_more_are_no_fault_of_callers(self):
         self.gate.start()
         keys = glob.glob(os.path.join(self.gate.home, "state/keys/ssh_host_*_key"))

@@ -130,7 +130,7 @@ class Troubleshooting(unittest.TestCase):
 
         self.restart()
         self.assertEqual(machine.post(V2 % "4").returncode, 0)
-        entries = "sudo -u dropgate dropgate attempts --limit 0 --format json"
+        entries = "sudo -u dropgate dropgate attempts --limit 0 --format jsonl"
         before = machine.run(entries).stdout
         machine.run(f"rm {STATE}/ledger.sqlite")
         wait_until(lambda: "is not the file that the gate has open" in machine.log(), what="the problem")

@@ -42,6 +42,17 @@ def memory(pid, *names):
     return sum(int(fields[name].split()[0]) for name in names or ("Private_Clean", "Private_Dirty"))
 
 
+def shared_out(pids):
+    """Kilobytes of these processes, together. One that has ended, and is not waited for yet, has none."""
+    total = 0
+    for pid in pids:
+        try:
+            total += memory(pid, "Pss")
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total
+
+
 def post(gate, first, count):
     context = ssl.create_default_context(cafile=os.path.join(gate.home, "state/tls/certificate.pem"))
     caller = http.client.HTTPSConnection("127.0.0.1", gate.ports["webhook"], context=context,
@@ -130,7 +141,7 @@ def session(gate):
                 ["sftp", "-b", "-", *gate.ssh_options(), "-P", str(gate.ports["sftp"]), "vsee@127.0.0.1"],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
             wait_until(lambda number=number: len(gate.sessions()) == number, what="the session")
-            totals.append(sum(memory(pid, "Pss") for pid in descendants(gate.process.pid)))
+            totals.append(shared_out(descendants(gate.process.pid)))
         figure("memory of one more SFTP session, with its sshd, MB", f"{(totals[1] - totals[0]) / 1024:.1f}")
     finally:
         for client in clients:

@@ -167,7 +167,8 @@ import Testing
         (
             "/l/sshd-auth: error while loading shared libraries: libz.so.1: cannot open shared object file\n",
             .unable(
-                "/l/sshd-auth: error while loading shared libraries: libz.so.1: cannot open shared object file")
+                "/l/sshd-auth: error while loading shared libraries: libz.so.1: cannot open shared object file"
+            )
         ),
         ("/l/sshd-auth: something else", .other),
         (
