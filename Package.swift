@@ -110,7 +110,7 @@ let package = Package(
             name: "LocalSocket", dependencies: ["Files", "Sockets"], swiftSettings: strict),
         .target(
             name: "LocalServer",
-            dependencies: ["CShims", "Files", "Intake", "LocalSocket", "Sockets", logging],
+            dependencies: ["CShims", "Files", "LocalSocket", "Sockets", logging],
             swiftSettings: strict),
         .target(
             name: "Accounts",

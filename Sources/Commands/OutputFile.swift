@@ -23,7 +23,7 @@ struct OutputFile {
         }
         // Of one that this process may not look at the write says so.
         let directory = Paths.directory(of: path)
-        guard (try? Presence.check(directory)) ?? true else {
+        guard (try? Presence.check(directory)).map({ $0 && Presence.isDirectory(directory) }) ?? true else {
             throw ManagementError(
                 .invalid, "\(option): there is no directory \(directory)",
                 fix: "make it, or give a file name in another one")

@@ -160,8 +160,8 @@ package struct Gate: Sendable {
             do {
                 service = try await SFTPReceiver.open(sftp, intake: intake, logger: logger)
             } catch {
-                throw ManagementError(
-                    ManagementError.of(error)?.code ?? .internalError, "\(name): \(error)", cause: error)
+                let known = ManagementError.of(error)
+                throw (known ?? ManagementError(.internalError, "\(error)", cause: error)).prefixed(by: name)
             }
             listeners.append(
                 AnnouncedListener(name: "sftp", address: sftp.settings.listen) { Int(service.port) })

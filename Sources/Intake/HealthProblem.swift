@@ -55,8 +55,8 @@ package enum HealthProblem: String, Sendable, CaseIterable {
         case .consoleCertificate, .consoleCertificateExpired:
             "put a good certificate and its key in place (console.tls); the gate takes them over within seconds"
         case .sockets:
-            "move away what lies in the socket's place, if the message says so, and see that its directory is the gate's and that its "
-                + "disk is not full; the gate makes the socket anew within a second"
+            "move away what lies in the socket's place, or end the process that listens there (`ss -xlp`), if the message says so; see "
+                + "that its directory is the gate's and that its disk is not full; the gate makes the socket anew within a second"
         case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
         case .accounts: "mend the account files, then: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"
@@ -67,5 +67,14 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "mend what sshd says, then see that `dropgate doctor` finds nothing wrong with OpenSSH and the host keys; this problem ends "
                 + "with the next login, or within a minute"
         }
+    }
+}
+
+extension Health {
+    /// Of a local socket that callers do not find; nil: they do. Returns whether that is news.
+    package func tell(socket path: String, _ message: String?) -> Bool {
+        let problem = HealthProblem.sockets.rawValue
+        guard let message else { return clear(problem: problem, of: path) }
+        return set(problem: problem, of: path, message: message)
     }
 }

@@ -1,9 +1,8 @@
 // A listening Unix socket and its name in the file system, by which alone callers find it. Somebody may remove the name, or another
-// process take it, while this one listens: then it is bound anew, and where it cannot be, health and the log say why.
+// process take it, while this one listens: then it is bound anew, and where it cannot be, whoever has made it and the log are told why.
 import CShims
 import Files
 import Glibc
-package import Intake
 package import Logging
 package import Sockets
 import Synchronization
@@ -16,14 +15,14 @@ package final class KeptSocket: Sendable {
         /// nil before callers are taken.
         var accepting: (@Sendable (AcceptingSocket) -> Acceptance)?
         var acceptance: Acceptance?
-        /// Health tells of it.
+        /// It was told that nobody is reached.
         var isTold = false
         var hasEnded = false
     }
 
     private let path: String
     private let what: String
-    private let health: Health
+    private let report: @Sendable (String?) -> Bool
     private let logger: Logger
     private let prepare: @Sendable () throws -> Void
     private let bound: @Sendable () -> Void
@@ -32,15 +31,16 @@ package final class KeptSocket: Sendable {
     /// Binds and listens; what had the name before is removed. Callers wait until a `LocalServer` has the socket.
     /// - Parameters:
     ///   - what: in words, for messages that go on with the path: "the control socket".
+    ///   - report: told in words why nobody is reached by the name, and nil once somebody is. Returns whether that is news.
     ///   - prepare: called before the name is bound anew: its directory may be gone, too.
     ///   - bound: called each time that it has been bound, open to this user alone: lets others in.
     package init(
-        _ path: String, _ what: String, health: Health, logger: Logger,
+        _ path: String, _ what: String, logger: Logger, report: @escaping @Sendable (String?) -> Bool,
         prepare: @escaping @Sendable () throws -> Void = {}, bound: @escaping @Sendable () -> Void = {}
     ) throws(ListenError) {
         self.path = path
         self.what = what
-        self.health = health
+        self.report = report
         self.logger = logger
         self.prepare = prepare
         self.bound = bound
@@ -81,6 +81,7 @@ package final class KeptSocket: Sendable {
             case .own: settle(&state)
             case .nobody: renew(&state)
             case .other: tell("leads to another process", &state)
+            case nil: break
             }
         }
     }
@@ -88,18 +89,18 @@ package final class KeptSocket: Sendable {
     private enum Reached { case own, nobody, other }
 
     /// Who answers to the name. A socket at which nobody listens is left by a process that was killed. One of another process that listens
-    /// is that one's. Where it cannot be told, and on filesystems whose files change their numbers, it is taken for this process's own.
-    private var reached: Reached {
+    /// is that one's. nil: that cannot be told now: too many wait there, say.
+    private var reached: Reached? {
         let caller = socket(
             AF_UNIX,
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard caller >= 0 else { return .own }
+        guard caller >= 0 else { return nil }
         defer { close(caller) }
         guard SocketAddress.withUnixAddress(path, { connect(caller, $0, $1) }) == 0 else {
             switch errno {
             case ECONNREFUSED, ENOENT: return .nobody
             case EACCES, EPROTOTYPE: return .other
-            default: return .own
+            default: return nil
             }
         }
         // Of a connection: who listens (unix(7)).
@@ -122,22 +123,20 @@ package final class KeptSocket: Sendable {
         }
         bound()
         state.isTold = false
-        health.clear(problem: Self.problem, of: path)
+        _ = report(nil)
         logger.warning("\(what) \(path) was removed or replaced, and is made anew")
     }
 
     private func settle(_ state: inout State) {
         guard state.isTold else { return }
         state.isTold = false
-        health.clear(problem: Self.problem, of: path)
+        _ = report(nil)
         logger.notice("\(what) \(path) leads to the gate again")
     }
 
     private func tell(_ why: String, _ state: inout State) {
         state.isTold = true
         let message = "\(what) \(path) \(why)"
-        if health.set(problem: Self.problem, of: path, message: message) { logger.error("\(message)") }
+        if report(message) { logger.error("\(message)") }
     }
-
-    private static let problem = HealthProblem.sockets.rawValue
 }

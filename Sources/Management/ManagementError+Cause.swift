@@ -21,8 +21,7 @@ extension ManagementError {
         case let error as IntakeError: ManagementError(error)
         case let error as SSHDError: ManagementError(error)
         case let error as StagingError: ManagementError(error)
-        case let error as ListenError where error.needsMending:
-            ManagementError(.configuration, "\(error)", cause: error)
+        case let error as ListenError: ManagementError(error)
         case let error as FileError where error.isFull:
             ManagementError(
                 .unavailable, "\(error)", fix: SystemError.adviceOnFull, retryAfter: 60, cause: error)
@@ -41,9 +40,25 @@ extension ManagementError {
             retryAfter: error.isHalfDone ? nil : error.retryAfter, cause: error)
     }
 
-    /// What the machine lacks for these settings is for its keeper to mend, as the settings are. The rest may pass.
+    /// What the machine lacks for these settings is for its keeper to mend, as the settings are.
     init(_ error: SSHDError) {
-        self.init(error.code == .failed ? .internalError : .configuration, "\(error)", cause: error)
+        let code: Code =
+            switch error.code {
+            case .failed: .internalError
+            case .busy: .unavailable
+            default: .configuration
+            }
+        self.init(code, "\(error)", retryAfter: code == .unavailable ? 30 : nil, cause: error)
+    }
+
+    /// Of a socket that cannot be made.
+    init(_ error: ListenError) {
+        self.init(error.needsMending ? .configuration : .internalError, error.description, cause: error)
+    }
+
+    /// The same, with the part of the gate before it that it is of: "control socket".
+    package func prefixed(by part: String) -> ManagementError {
+        ManagementError(code, "\(part): \(message)", fix: fix, retryAfter: retryAfter, cause: cause)
     }
 
     /// What is not as the gate needs it is set right by a person, and what there is no room for comes later.

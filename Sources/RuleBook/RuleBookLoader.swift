@@ -12,7 +12,8 @@ package enum RuleBookLoader {
             // A problem of another file explains nothing in this one.
             let own = ProblemLog()
             defer { log.add(own) }
-            guard let root = YAMLFile.read(file, log: own), let book = RuleBookReader(log: own).read(root)
+            guard let root = YAMLFile.read(file, isFromSettings: true, log: own),
+                let book = RuleBookReader(log: own).read(root)
             else { continue }
             for id in book.rows.map(\.id) + book.proxy.map(\.id) + book.outbound.map(\.id) {
                 if let other = places.updateValue(file, forKey: id), other != file {

@@ -11,6 +11,7 @@ import Logging
 import Metering
 import SFTPSession
 import Settings
+import Staging
 
 extension SSHDFiles {
     /// Files that the installed sshd takes.
@@ -76,11 +77,7 @@ extension SSHDFiles {
 
     /// With no accounts; they follow once the files are known to be good.
     private func writeAndCheck() async throws(SSHDError) -> String? {
-        do {
-            try write(AccountSnapshot())
-        } catch {
-            throw SSHDError(.failed, "\(error)")
-        }
+        do throws(StagingError) { try write(AccountSnapshot()) } catch { throw SSHDError(error) }
         return try await check()
     }
 }

@@ -89,7 +89,10 @@ package final class SFTPReceiver: Service {
         let table = ConnectionTable(
             maximum: settings.maxConnections, maximumPerSource: settings.maxConnectionsPerSource)
         let link = try KeptSocket(
-            files.configuration.socket, "the socket of SFTP sessions", health: intake.health, logger: logger,
+            files.configuration.socket, "the socket of SFTP sessions", logger: logger,
+            report: { [path = files.configuration.socket, health = intake.health] in
+                health.tell(socket: path, $0)
+            },
             // They lie beside it, and tell of themselves.
             prepare: { sshd.restoreFiles() })
         let handler = ConnectionHandler(

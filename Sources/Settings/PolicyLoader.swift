@@ -52,7 +52,7 @@ package enum PolicyLoader {
             let text = instead[file]
             guard
                 let root = text.map({ YAMLFile.parse($0, path: file, log: own) })
-                    ?? YAMLFile.read(file, log: own),
+                    ?? YAMLFile.read(file, isFromSettings: true, log: own),
                 let contents = SourceListReader(file: file, log: own).read(root)
             else { continue }
             if let other = names.updateValue(file, forKey: contents.name) {

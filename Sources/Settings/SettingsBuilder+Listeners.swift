@@ -21,9 +21,10 @@ extension SettingsBuilder {
             || settings.healthPath.hasPrefix(settings.path + "/")
         {
             if table[.webhookHealthPath] == nil {
+                let place = table[.webhookPath]?.shown(as: settings.path) ?? settings.path
                 table.fail(
                     .webhookPath,
-                    "\(settings.path) is taken by webhook.health_path, \(settings.healthPath): choose another path, or "
+                    "\(place) is taken by webhook.health_path, \(settings.healthPath): choose another path, or "
                         + "write another health_path")
             } else {
                 let place = table[.webhookHealthPath]?.shown(as: settings.healthPath) ?? settings.healthPath

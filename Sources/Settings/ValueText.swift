@@ -9,11 +9,17 @@ package enum ValueText {
     private static let longest = 24
     /// Characters of all words that mix letters and digits, as in 1h30m and 2001:db8::1. A secret that does has more.
     private static let longestMix = 5
+    /// Of a number: what is too large for the gate has some more than what is not.
+    private static let mostDigits = 20
+    /// Letters of a unit behind a number: MiB, min.
+    private static let longestUnit = 4
 
     /// Whether a text looks like a value that somebody got wrong: words and numbers, also with a unit, with what stands between them
     /// in addresses, dates, names and patterns. A password that is a word looks so, too.
     package static func isPlain(_ text: String) -> Bool {
-        text.utf8.split(separator: UInt8(ascii: "/")).allSatisfy(isPlainPart)
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"))
+        return parts.allSatisfy(isPlainPart)
+            && parts.flatMap(words).filter(isMix).reduce(0) { $0 + $1.count } <= longestMix
     }
 
     /// For messages: in quotation marks, or how long it is. What nobody would see in it is written as an escape.
@@ -43,14 +49,19 @@ package enum ValueText {
         let space = UInt8(ascii: " ")
         // More than two words may be a passphrase.
         guard part.count <= longest, part.filter({ $0 == space }).count <= 1 else { return false }
-        let words = part.split { " .,:_-+*?[]".utf8.contains($0) }
-        guard words.allSatisfy({ $0.allSatisfy { isDigit($0) || isLetter($0) } }) else { return false }
-        return words.filter(isMix).reduce(0) { $0 + $1.count } <= longestMix
+        return words(part).allSatisfy { $0.allSatisfy { isDigit($0) || isLetter($0) } }
+    }
+
+    private static func words(_ part: Substring.UTF8View) -> [Substring.UTF8View] {
+        part.split { " .,:_-+*?[]".utf8.contains($0) }
     }
 
     /// Neither a word nor a number, nor a number with its unit behind it.
     private static func isMix(_ word: Substring.UTF8View) -> Bool {
-        word.drop(while: isDigit).contains(where: isDigit)
+        let rest = word.drop(while: isDigit)
+        let digits = word.count - rest.count
+        guard !rest.contains(where: isDigit) else { return true }
+        return digits > mostDigits || digits > 0 && rest.count > longestUnit
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -4,14 +4,15 @@ import Yams
 
 package enum YAMLFile {
     /// The root value of a file, or nil after logging why there is none. An empty file is an empty mapping.
-    package static func read(_ path: String, log: ProblemLog) -> YAMLValue? {
-        text(of: path, log: log).flatMap { parse($0, path: path, log: log) }
+    /// - Parameter isFromSettings: whether its name stands in settings, where a secret may stand in its place: it is shown with care.
+    package static func read(_ path: String, isFromSettings: Bool = false, log: ProblemLog) -> YAMLValue? {
+        text(of: path, isFromSettings: isFromSettings, log: log).flatMap { parse($0, path: path, log: log) }
     }
 
     /// nil after logging.
-    static func text(of path: String, log: ProblemLog) -> String? {
+    static func text(of path: String, isFromSettings: Bool = false, log: ProblemLog) -> String? {
         do throws(FileError) { return try FileReading.text(path) } catch {
-            let problem = ValueText.leadsNowhere(path) ? unnamed(path) : nil
+            let problem = isFromSettings && ValueText.leadsNowhere(path) ? unnamed(path) : nil
             log.add(problem ?? SettingsProblem(place: .file(path), key: "", message: error.message))
             return nil
         }

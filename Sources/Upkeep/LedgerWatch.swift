@@ -5,7 +5,7 @@ package import Intake
 import Ledger
 import ServiceLifecycle
 
-/// Looks every second. Nothing is accepted meanwhile: each commit looks, too.
+/// Looks every second. Between two looks nothing is accepted into a ledger that is another's: each commit looks, too.
 package final class LedgerWatch: Service {
     private static let interval = Duration.seconds(1)
 

@@ -20,7 +20,7 @@ import Testing
 
     /// Of a gate of another kind.
     private func kept(_ path: String) throws -> KeptSocket {
-        try KeptSocket(path, "the socket", health: Health(), logger: Self.logger)
+        try KeptSocket(path, "the socket", logger: Self.logger, report: { _ in false })
     }
 
     private func receive(in intake: Intake) async throws -> DropOutcome {

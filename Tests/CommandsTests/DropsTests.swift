@@ -541,6 +541,27 @@ import Testing
         #expect(await gate.run("drops", "withdraw", id).status == 1, "it is not held any more")
     }
 
+    @Test func whatFailsOfOneDropKeepsNoOtherFromItsTurn() async throws {
+        try await {
+            let intake = try open()
+            for name in ["first", "second"] {
+                var refused = try Self.attempt(.request, .webhook)
+                (refused.verdict, refused.reason, refused.entries) = (.rejected, .notListed, [])
+                await intake.hold(Self.event(name), attempt: refused)
+            }
+            await intake.close()
+        }()
+        let ids = try await lines("list", "--held").compactMap { $0["drop"]?.string }
+        try #require(ids.count == 2)
+        try gate.write("state/staging/quarantine/webhook/\(ids[0])/obstacle/x", "")
+        let none = DropID.make(milliseconds: 1)
+        let answer = await gate.run("drops", "withdraw", ids[0], none, ids[1])
+        #expect(answer.status == 70, "\(answer)")
+        #expect(answer.error.contains("\(ids[0]) is withdrawn") && answer.error.contains(none), "\(answer)")
+        #expect(answer.out.contains(ids[1]), "\(answer)")
+        #expect(try await lines("list", "--held").isEmpty)
+    }
+
     @Test func ofADropThatItsConsumerHasItIsNotSaidThatItIsReleased() async throws {
         let drop = try await {
             let intake = try open()

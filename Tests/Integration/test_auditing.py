@@ -81,6 +81,15 @@ class Auditing(unittest.TestCase):
         self.assertIn("accepted", self.audit("attempts").stdout)
         doctor = gate.run("doctor", "--config", gate.config, check=False).stdout
         self.assertNotIn("open to others", doctor)
+        for suffix in ("-wal", "-shm"):
+            path = os.path.join(self.state, "ledger.sqlite" + suffix)
+            os.rename(path, path + ".away")
+            for command in (["attempts"], ["ledger", "verify"]):
+                refused = self.audit(*command)
+                self.assertEqual(refused.returncode, 75, refused.stdout + refused.stderr)
+                self.assertIn(path, refused.stderr)
+            os.rename(path + ".away", path)
+        wait_until(lambda: gate.health()[0] == "ready", what="the gate to go on")
         gate.stop()
         self.assertEqual(self.audit("ledger", "verify").returncode, 0, "the gate does not run")
 

@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import unittest
@@ -96,6 +97,22 @@ class Failing(unittest.TestCase):
                 self.assertEqual(self.gate.log().count(f"{place} was removed or replaced, and cannot be made anew"), 1)
                 self.gate.stop()
                 self.assertFalse(os.path.lexists(place))
+
+    def test_a_socket_in_place_of_the_gates_is_left_to_its_process_and_told(self):
+        self.gate.start()
+        place = os.path.join(self.gate.home, "state/run/control.sock")
+        os.unlink(place)
+        with socket.socket(socket.AF_UNIX) as other:
+            # It has its name when it listens.
+            other.bind(place + ".other")
+            other.listen()
+            os.rename(place + ".other", place)
+            told = wait_until(lambda: self.gate.health()[1].get("sockets"), what="the problem")
+            self.assertIn(f"{place} leads to another process", json.dumps(told))
+            self.gate.stop()
+            self.assertTrue(os.path.lexists(place), "it is not the gate's to remove")
+        self.gate.start()
+        self.assertEqual(self.findings("gate", "fail"), [])
 
     def test_host_keys_that_sshd_cannot_use_any_more_are_no_fault_of_callers(self):
         self.gate.start()

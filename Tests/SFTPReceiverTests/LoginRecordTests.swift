@@ -35,7 +35,9 @@ import Testing
         change(&record)
         return record.failure(
             decision,
-            end: .init(status: status, elapsed: elapsed, loginGrace: .seconds(30), isHungUp: isHungUp),
+            end: .init(
+                sshd: SSHDEnding(status: status), elapsed: elapsed, loginGrace: .seconds(30),
+                isHungUp: isHungUp),
             accounts: try Self.accounts(passwords: passwords), names: Self.names)
     }
 
@@ -139,6 +141,9 @@ import Testing
         let attempt = try failure([])
         #expect(
             attempt.detail["message"]?.string == "sshd ended with exit status 255, and did not say why")
+        #expect(
+            try failure([], status: nil).detail["message"]?.string
+                == "sshd was ended by a signal, and did not say why")
     }
 
     @Test("A failed login says what was tried, why it failed, and what to do", arguments: explained)

@@ -18,7 +18,7 @@ import Testing
     }
 
     private func failure(_ messages: String..., status: Int32? = 255, isReset: Bool = false) -> String? {
-        signs(messages).failure(of: "/sshd", status: status, isReset: isReset)
+        signs(messages).failure(of: "/sshd", SSHDEnding(status: status), isReset: isReset)
     }
 
     @Test("An sshd that ends before it has the connection fails by itself, with its status and what it said")
@@ -28,7 +28,7 @@ import Testing
                 == "/sshd ended with exit status 1 before it had the connection, and said nothing")
         #expect(
             failure("/s/sshd_config: No such file or directory\n", status: nil)
-                == "/sshd ended with a signal before it had the connection: /s/sshd_config: No such file or directory"
+                == "/sshd was ended by a signal before it had the connection: /s/sshd_config: No such file or directory"
         )
     }
 

@@ -208,7 +208,9 @@ import Testing
 
     @Test(
         arguments: secrets + [
-            "hunter2", "s3cr3t", "5309458903f8168b", "a1b2-c3d4-e5f6-a7b8", "abcd efgh ijkl mnop",
+            "hunter2", "s3cr3t", "5309458903f8168b", "a1b2-c3d4-e5f6-a7b8", "a1b2/c3d4/e5f6/a7b8",
+            "12345678abcdefgh",
+            "20240519passwort", "123456789012345678901", "abcd efgh ijkl mnop",
             "correct horse battery", "user:pw@host", "token=x", "swordfish!", "a\nb", "schlüssel",
             "7d9f2c1e-5b3a-4e8d-9c6f-1a2b3c4d5e6f", String(repeating: "a", count: 25),
         ])

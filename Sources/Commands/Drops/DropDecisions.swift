@@ -8,19 +8,23 @@ struct DropDecisions {
     private let gate: GateOptions
     private let remark: CommentOption
 
+    /// What may be of one drop alone, worst first.
+    private static let ofOne: [ManagementError.Code] = [.internalError, .unavailable, .refused]
+
     init(_ gate: GateOptions, _ remark: CommentOption) {
         self.gate = gate
         self.remark = remark
     }
 
-    /// Exit status 1 when one of them was refused, and 75 when one cannot be decided on now.
+    /// Each is tried, whatever became of those before it. Exit status 70 when something failed with one of them, 75 when one cannot be
+    /// decided on now, and 1 when one was refused, in this order.
     /// - Parameter decide: decides on the drop of an id, and returns what is said of it.
     func make(
         of ids: [String], _ decide: (DropChanges, String, GateSettings) async throws -> String
     ) async throws {
         let settings = try gate.settings()
         var answer = LastingOutput()
-        var left: ExitStatus?
+        var left: [ManagementError.Code] = []
         try await DropService(settings).changing(
             by: remark.attribution(), warn: { Output.note($0) }
         ) { drops in
@@ -28,16 +32,17 @@ struct DropDecisions {
                 do {
                     try answer.line(UntrustedText.stored(try await decide(drops, id, settings)))
                 } catch let failure as ManagementError
-                    where [.refused, .unavailable].contains(failure.code)
+                    where Self.ofOne.contains(failure.code)
                 {
                     Output.error(failure.description)
-                    // Another try may do what is left now, whatever was refused beside it.
-                    if left != .tryAgain { left = ExitStatus(failure.code) }
+                    left.append(failure.code)
                 }
             }
         }
         try Output.answer(answer.finish) {
-            if let left { throw ExitCode(left.rawValue) }
+            if let worst = Self.ofOne.first(where: left.contains) {
+                throw ExitCode(ExitStatus(worst).rawValue)
+            }
         }
     }
 }

@@ -12,14 +12,14 @@ struct DropsVerifyCommand: ParsableCommand {
         discussion: """
             A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, \
             or its receipt other facts, than the ledger says, or when something else than a file lies in its place. \
-            Each of them is told with what differs. \
+            Each of them is told with what differs. A drop whose entry the ledger's retention has removed is not compared. \
             What cannot be read is told with the reason, and the rest is verified; where nothing else is wrong, the \
             status is 78 when somebody has to set right who may read it, and 70 when reading fails.
 
             With --format json each line has `id` and `finding`; of what cannot be read `reason`; of what is other than the \
             ledger says `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 (with \
-            `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event), entry (the \
-            ledger's was removed by its retention) or receipt (`members` names what it says otherwise). The last line counts.
+            `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event) or receipt \
+            (`members` names what it says otherwise). The last line counts.
             """)
 
     @Argument(help: "Ids of drops; all released ones when none is given.", transform: ArgumentText.notEmpty)

@@ -16,7 +16,7 @@ struct DropsWithdrawCommand: AsyncParsableCommand {
             again. An event that is held in quarantine is removed for good. Any other event that was accepted cannot be \
             withdrawn: its consumers may have it at once. Each withdrawal is an entry of the ledger. Exit status 1 when \
             one of the ids cannot be withdrawn, and 70 when an event is withdrawn in the ledger and its bytes could not be \
-            removed: the message names what is left.
+            removed: the message names what is left. The other ids are withdrawn all the same.
 
             EXAMPLES
               dropgate drops withdraw 01jdk2v8q3m5t7w9y1b3d5f7h9 --comment "sent for another clinic"

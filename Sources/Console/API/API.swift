@@ -23,6 +23,7 @@ struct API: Sendable {
     let streams: StreamPlaces
     let entries: EntryLimit
     let logger: Logger
+    let failures = FailureLog()
 
     /// One request, and who makes it.
     struct Call: Sendable {
@@ -46,7 +47,7 @@ struct API: Sendable {
             return try await routed(request, context)
         } catch {
             let problem = Problem(error)
-            if let text = problem.logged { logger.error("the API: \(text)") }
+            failures.tell(problem, "the API", to: logger)
             intake.note(problem, of: request, from: context.peer)
             return problem.response
         }

@@ -20,6 +20,7 @@ struct Pages: Sendable {
     let streams: StreamPlaces
     let entries: EntryLimit
     let logins = LoginLimit()
+    let failures = FailureLog()
 
     /// nil: the path is no page's.
     func answer(_ request: Request, _ context: ConsoleContext) async -> Response? {
@@ -30,7 +31,7 @@ struct Pages: Sendable {
             response = try await answer()
         } catch {
             let problem = Problem(error)
-            if let text = problem.logged { logger.error("the console: \(text)") }
+            failures.tell(problem, "the console", to: logger)
             intake.note(problem, of: request, from: context.peer)
             response = page(of: problem, request)
         }

@@ -54,20 +54,38 @@ final class FileLock: Sendable {
     }
 
     /// Throws `LedgerError(.locked)` when a process holds it, and `.unreadable` or `.unwritable` where that cannot be told. Blocks for
-    /// a second at most, and makes no file. Where this user may only read the ledger, and so not open the file, nobody is said to
-    /// hold it: auditors may not, for who can open it can lock the gate out.
+    /// a second at most, and makes no file. Auditors may not open the lock, for who can open it can lock the gate out: whether it is held
+    /// is asked of the kernel's list then, which does not show the locks of other containers.
     static func requireFree(path: String) throws(LedgerError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
             let error = SystemError.last
             if let closed = LedgerPaths.closed(path, error) { throw closed }
-            if [ENOENT, ENOTDIR, EACCES].contains(error.code) { return }
+            if [ENOENT, ENOTDIR].contains(error.code) { return }
+            if error.code == EACCES {
+                if isListed(path) { throw LedgerError(.locked, held(path)) }
+                return
+            }
             throw LedgerError(
                 .unreadable, "whether a process writes this ledger is not known: \(path): \(error)")
         }
         defer { close(descriptor) }
         // Shared: those who look do not hold each other up.
         guard take(LOCK_SH, descriptor) else { throw LedgerError(.locked, held(path)) }
+    }
+
+    /// Whether proc_locks(5) has a lock of flock(2) on a file: "1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF". By its inode alone,
+    /// since filesystems in layers show other devices there than stat(2) does.
+    private static func isListed(_ path: String) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0,
+            let list = try? SmallFile.open("/proc/locks").contents(limit: 1 << 20)
+        else { return false }
+        return String(decoding: list, as: UTF8.self).split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            return words.count > 5 && words[1] == "FLOCK" && words[3] == "WRITE"
+                && words[5].split(separator: ":").last.flatMap { UInt($0) } == UInt(status.st_ino)
+        }
     }
 
     /// Makes an empty file, 0600, unless it is there. Links are refused.

@@ -56,7 +56,7 @@ struct OpenFiles: Sendable {
 
     /// For who reads beside a writer. Where the writer's log or shared memory was moved or removed, SQLite would make others, and read
     /// a ledger that lacks what was written since its file was last brought up to date. Throws `LedgerError(.unreadable)`; that may
-    /// pass. Blocks for a second at most, and only where one of them is not there. A user who may not open the lock is let through.
+    /// pass. Blocks for a second at most, and only where one of them is not there.
     static func requireLog(of paths: LedgerPaths) throws(LedgerError) {
         guard try lacking(paths) != nil else { return }
         do { try FileLock.requireFree(path: paths.lock) } catch {

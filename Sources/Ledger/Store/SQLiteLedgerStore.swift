@@ -98,11 +98,11 @@ final class SQLiteLedgerStore: LedgerStore {
 
     deinit { close() }
 
-    /// The lock is given up last: who writes next finds no half-closed log, and who reads does not look for one.
+    /// The lock goes once nobody is at the database any more, and with the store at the latest: who writes next finds no half-closed log,
+    /// and who reads does not look for one.
     func close() {
         checkpoint.close(of: connection)
-        connection.close()
-        lock.withLock { $0.release() }
+        if connection.close() { lock.withLock { $0.release() } }
     }
 
     /// Throws `LedgerError` once the store is closed.

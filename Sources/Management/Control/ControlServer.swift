@@ -46,9 +46,7 @@ package struct ControlServer: Service {
     package func run() async throws {
         let socket: KeptSocket
         do throws(ListenError) { socket = try opened() } catch {
-            throw ManagementError(
-                error.needsMending ? .configuration : .internalError, "control socket: \(error)", cause: error
-            )
+            throw ManagementError(error).prefixed(by: "control socket")
         }
         let server = LocalServer(socket: socket, label: "dropgate.control", longest: Control.longestLine)
         onOpen()
@@ -60,7 +58,8 @@ package struct ControlServer: Service {
     /// Without it every command would say that a gate starts or ends, for as long as this one runs.
     private func opened() throws(ListenError) -> KeptSocket {
         try KeptSocket(
-            path, "the control socket", health: health, logger: logger,
+            path, "the control socket", logger: logger,
+            report: { [path, health] in health.tell(socket: path, $0) },
             prepare: { [path, readers] in
                 let directory = Paths.directory(of: path)
                 try GateDirectories.make(directory)

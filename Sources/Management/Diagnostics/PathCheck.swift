@@ -32,7 +32,7 @@ enum PathCheck {
     /// The control socket's path is the longest of the gate's sockets.
     private static func check(_ layout: StateLayout) throws(ManagementError) {
         do throws(ListenError) { try UnixSocketPlace.checkLength(of: layout.controlSocket) } catch {
-            throw ManagementError(.configuration, error.description, cause: error)
+            throw ManagementError(error)
         }
     }
 

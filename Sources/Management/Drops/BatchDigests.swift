@@ -11,6 +11,19 @@ struct ContentDigest: Hashable {
 
     /// As the ledger has it.
     var hex: String { sha256.hex }
+
+    /// What the ledger says of it.
+    struct Expected {
+        let bytes: Int64
+        /// Lower-case hex.
+        let sha256: String
+
+        /// nil: the drop's entry is not there any more.
+        init?(_ view: DropView) {
+            guard let bytes = view.bytes, let sha256 = view.receipt.sha256 else { return nil }
+            (self.bytes, self.sha256) = (bytes, sha256)
+        }
+    }
 }
 
 final class BatchDigests {

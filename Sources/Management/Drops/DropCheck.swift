@@ -22,6 +22,8 @@ package enum DropFinding: String, Sendable, Hashable, CaseIterable {
     case withdrawn
     /// Its bytes are gone; the ledger says when that was found.
     case lost
+    /// It lies there, and its entry was removed by the ledger's retention: there is nothing left to compare it with.
+    case notCompared = "not compared"
 }
 
 /// What a look at one drop has found.
@@ -69,9 +71,10 @@ struct DropCheck {
             return (.taken, nil)
         }
         let view = try DropView(record, reader)
+        guard let expected = ContentDigest.Expected(view) else { return (.notCompared, nil) }
         let (receipt, barrier) = self.receipt(of: record)
         do {
-            if let difference = try self.difference(of: record, view, line: receipt?.line) {
+            if let difference = try self.difference(of: record, expected, line: receipt?.line) {
                 return (.altered, difference)
             }
         } catch let error as StagingError where error.code == .badPath {
@@ -119,7 +122,7 @@ struct DropCheck {
     /// What the data of a drop has other than its entry says; nil: nothing.
     /// - Parameter line: of a batch, as its receipt has it.
     private func difference(
-        of record: DropRecord, _ view: DropView, line: Int?
+        of record: DropRecord, _ expected: ContentDigest.Expected, line: Int?
     ) throws -> DropDifference? {
         let found: ContentDigest
         if StagingLayout.holdsLines(record.readyPath) {
@@ -129,9 +132,10 @@ struct DropCheck {
         } else {
             found = try content(of: record)
         }
-        guard let bytes = view.bytes, let sha256 = view.receipt.sha256 else { return .noEntry }
-        guard found.bytes == bytes else { return .size(expected: bytes, found: found.bytes) }
-        return found.hex == sha256 ? nil : .sha256(expected: sha256, found: found.hex)
+        guard found.bytes == expected.bytes else {
+            return .size(expected: expected.bytes, found: found.bytes)
+        }
+        return found.hex == expected.sha256 ? nil : .sha256(expected: expected.sha256, found: found.hex)
     }
 
     private func content(of record: DropRecord) throws -> ContentDigest {

@@ -13,8 +13,6 @@ package enum DropDifference: Sendable, Hashable, CustomStringConvertible {
     /// The file of its batch has no event there.
     /// - Parameter line: from 1; nil: the ledger does not say which is its own.
     case line(Int?)
-    /// Its entry was removed by the ledger's retention: there is nothing left to compare with.
-    case noEntry
     /// - Parameter members: of its receipt; empty: there is none, or none that the gate wrote.
     case receipt(members: [String])
 
@@ -27,8 +25,6 @@ package enum DropDifference: Sendable, Hashable, CustomStringConvertible {
         case .noFile(let what): what
         case .line(let line?): "line \(line) of the file holds no event"
         case .line(nil): "no line of the file is known to be its own"
-        case .noEntry:
-            "its entry was removed by the ledger's retention, so its size and SHA-256 are not known any more"
         case .receipt(let members):
             members.isEmpty
                 ? "it has no receipt, or none that the gate wrote"
@@ -43,12 +39,11 @@ package enum DropDifference: Sendable, Hashable, CustomStringConvertible {
         case .sha256: "sha256"
         case .noFile: "type"
         case .line: "line"
-        case .noEntry: "entry"
         case .receipt: "receipt"
         }
     }
 
-    /// `cause` (words for people), `differs` (`size`, `sha256`, `type`, `line`, `entry` or `receipt`), and what was expected and found.
+    /// `cause` (words for people), `differs` (`size`, `sha256`, `type`, `line` or `receipt`), and what was expected and found.
     package var json: [String: JSONValue] {
         var members: [String: JSONValue] = ["cause": .string(description), "differs": .string(word)]
         switch self {
@@ -59,7 +54,7 @@ package enum DropDifference: Sendable, Hashable, CustomStringConvertible {
             members["expected_sha256"] = .string(expected)
             members["found_sha256"] = .string(found)
         case .receipt(let names): members["members"] = .array(names.map(JSONValue.string))
-        case .noFile, .line, .noEntry: break
+        case .noFile, .line: break
         }
         return members
     }

@@ -159,17 +159,19 @@ struct ConnectionHandler: Sendable {
         // sshd's files follow the accounts before it reads them.
         let accounts = book.current()
         let began = ContinuousClock.now
-        var status: Int32?
+        var ending: SSHDEnding?
         if !connection.socket.wasHungUp, connection.socket.makeBlocking(),
             let descriptor = connection.socket.open
         {
             do {
-                status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
+                let status = try await process.run(on: descriptor, takesPasswords: pace.takesPasswords) {
                     process, messages in
                     await connection.started(process)
                     for await message in messages { await follow(message, connection, log, accounts, began) }
                 }
-                await judge(connection, log, status)
+                let ended = SSHDEnding(status: status)
+                ending = ended
+                await judge(connection, log, ended)
             } catch {
                 await failed(log, error)
             }
@@ -182,7 +184,7 @@ struct ConnectionHandler: Sendable {
         }
         guard let record = await log.withoutOutcome else { return }
         let end = LoginRecord.End(
-            status: status, elapsed: ContinuousClock.now - began, loginGrace: loginGrace,
+            sshd: ending, elapsed: ContinuousClock.now - began, loginGrace: loginGrace,
             isHungUp: connection.socket.wasHungUp)
         intake.note(
             record.failure(
@@ -210,15 +212,14 @@ struct ConnectionHandler: Sendable {
     private static let sessionProblem = "sftp.session"
 
     /// Whether sshd did its work, whatever its caller did.
-    private func judge(_ connection: SFTPConnection, _ log: LoginLog, _ status: Int32?) async {
+    private func judge(_ connection: SFTPConnection, _ log: LoginLog, _ ending: SSHDEnding) async {
         let signs = await log.signs
         // The gate may have ended it.
         guard !signs.showItWorks, !Task.isCancelled, !connection.socket.wasHungUp else { return }
         let isReset = connection.socket.open.map(SystemCall.hasEnded) ?? true
         let program = process.files.tools.sshd ?? "sshd"
-        guard let failure = signs.failure(of: program, status: status, isReset: isReset) else { return }
-        sshd.failed(failure, hadNoRoom: SSHDTools.tellsOfNoRoom(failure))
-        await log.fail(failure, reason: .sshdFailed)
+        guard let failure = signs.failure(of: program, ending, isReset: isReset) else { return }
+        await tell(failure, hadNoRoom: SSHDTools.tellsOfNoRoom(failure), log)
     }
 
     /// A session that went away under a running gate fails at every login, and sshd alone would know.
@@ -241,8 +242,12 @@ struct ConnectionHandler: Sendable {
             (error as? SSHDError)?.description ?? (error as? ListenError)?.description
             ?? SSHDTools.words(error)
         let failure = "sshd cannot be started: \(why)"
-        // Open connections may be what takes all of it: who is one too many is not told of sshd.
         let hadNoRoom = SSHDTools.wantsRoom((error as? ListenError)?.code ?? SSHDTools.code(error))
+        await tell(failure, hadNoRoom: hadNoRoom, log)
+    }
+
+    /// Open connections may be what takes all the room: the entry of who is one too many does not blame sshd.
+    private func tell(_ failure: String, hadNoRoom: Bool, _ log: LoginLog) async {
         sshd.failed(failure, hadNoRoom: hadNoRoom)
         await log.fail(failure, reason: hadNoRoom ? .connectionLimit : .sshdFailed)
     }
@@ -284,7 +289,7 @@ struct ConnectionHandler: Sendable {
         case .failure(let withdrawal):
             // Written now: a caller that opens no channel may stay for as long as an idle one.
             await log.refuse(name, credential, withdrawal, decision)
-            let end = LoginRecord.End(status: nil, elapsed: .zero, loginGrace: loginGrace)
+            let end = LoginRecord.End(sshd: nil, elapsed: .zero, loginGrace: loginGrace)
             let record = await log.record
             intake.note(record.failure(decision, end: end, accounts: accounts, names: names))
             await log.written()

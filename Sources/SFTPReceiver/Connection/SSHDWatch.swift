@@ -50,9 +50,13 @@ final class SSHDWatch: Sendable {
     func failed(_ why: String, hadNoRoom: Bool = false) {
         let now = now()
         let pause = hadNoRoom ? Self.pauseForRoom : Self.pause
-        failure.withLock { $0 = Failure(at: now, nextLook: now + pause, pause: pause) }
         let message = "no login by SFTP is possible: \(why)"
-        if health.set(problem: Self.problem, message: message) { logger.error("\(message)") }
+        // Together with what health says: somebody else may end the failure.
+        let isNew = failure.withLock { failure in
+            failure = Failure(at: now, nextLook: now + pause, pause: pause)
+            return health.set(problem: Self.problem, message: message)
+        }
+        if isNew { logger.error("\(message)") }
     }
 
     /// - Parameter start: when the sshd was started that did its work: before the last failure that tells nothing.
@@ -64,9 +68,9 @@ final class SSHDWatch: Sendable {
         let hasEnded = failure.withLock { failure in
             guard let last = failure, isOver(last) else { return false }
             failure = nil
-            return true
+            return health.clear(problem: Self.problem)
         }
-        if hasEnded, health.clear(problem: Self.problem) { logger.notice("\(words)") }
+        if hasEnded { logger.notice("\(words)") }
     }
 
     /// Each second and before each hand-over: what is gone would be told of the caller.

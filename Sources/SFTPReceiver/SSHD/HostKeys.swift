@@ -36,7 +36,7 @@ package enum HostKeys {
         do throws(StagingError) {
             _ = try Directory(path: directory, create: true)
         } catch {
-            throw SSHDError(.failed, error.description)
+            throw SSHDError(error)
         }
         var paths: [String] = []
         for kind in kinds where names?.contains(kind.file) != false {

@@ -87,8 +87,8 @@ struct LoginRecord: Sendable {
 
     /// How the process of sshd ended.
     struct End: Sendable {
-        /// Its exit status; nil when a signal ended it.
-        var status: Int32?
+        /// nil: it has not ended yet, or was not started.
+        var sshd: SSHDEnding?
         /// How long the connection was there without a login.
         var elapsed: Duration
         var loginGrace: Duration
@@ -158,7 +158,7 @@ struct LoginRecord: Sendable {
         case .timeout where message == nil:
             sentence = "no login came in time"
         case .handshakeFailed where message == nil:
-            sentence = "sshd ended with \(SSHDText.ending(end.status)), and did not say why"
+            sentence = end.sshd.map { "sshd \($0), and did not say why" }
         default: break
         }
         if let sentence { attempt.detail["message"] = .string(UntrustedText.head(sentence, limit: 1024)) }
@@ -183,7 +183,7 @@ struct LoginRecord: Sendable {
     }
 
     private func reason(_ end: End, _ accounts: AccountSnapshot) -> Reason {
-        let isLate = end.status == Self.graceStatus || end.elapsed >= end.loginGrace
+        let isLate = end.sshd == .exit(status: Self.graceStatus) || end.elapsed >= end.loginGrace
         switch ending {
         case .failed(let reason): return reason
         // Who tried, was refused and stayed, was refused; who did nothing came too late.

@@ -1,4 +1,5 @@
 // Why sshd cannot be used: a code for programs, a message for the person who can mend it.
+import Staging
 
 package struct SSHDError: Error, Sendable, Hashable, CustomStringConvertible {
     package struct Code: Sendable, Hashable, CustomStringConvertible {
@@ -15,6 +16,8 @@ package struct SSHDError: Error, Sendable, Hashable, CustomStringConvertible {
         package static let hostKey = Code("host_key")
         /// The file system refused.
         package static let failed = Code("failed")
+        /// There is no room for its files or for another process, or a program took too long: that may pass.
+        package static let busy = Code("busy")
     }
 
     package let code: Code
@@ -25,6 +28,9 @@ package struct SSHDError: Error, Sendable, Hashable, CustomStringConvertible {
         self.code = code
         self.message = message
     }
+
+    /// Of a file of sshd's.
+    init(_ error: StagingError) { self.init(error.code == .full ? .busy : .failed, error.description) }
 
     package var description: String { message }
 }

@@ -52,7 +52,7 @@ struct SSHDFiles: Sendable {
                 _ = try folder.subdirectory(Paths.lastComponent(of: path), create: true)
             }
         } catch {
-            throw SSHDError(.failed, error.description)
+            throw SSHDError(error)
         }
         try makeSeparationDirectory()
     }
@@ -171,7 +171,8 @@ struct SSHDFiles: Sendable {
     ) async throws(SSHDError) -> String? {
         guard let sshd = tools.sshd else { throw Self.missing }
         // As -t, and says what it has read.
-        let answer = try await SSHDTools.run(sshd, ["-T"] + arguments, environment: environment)
+        let answer = try await SSHDTools.run(
+            sshd, ["-T"] + arguments, environment: environment, within: .seconds(20))
         let lines = answer.errors.split(whereSeparator: \.isNewline).map(String.init)
         guard answer.isSuccess else {
             let why =

@@ -2,6 +2,7 @@
 // requests to log in of LogVerbose). Pure.
 // Names in messages come from the caller and may hold anything, line breaks and text that looks like
 // sshd's own included: a message is judged by its beginning only, and must be one that sshd wrote at once.
+import Files
 import Glibc
 
 /// Something in sshd's log that bears on a login.
@@ -109,7 +110,11 @@ enum SSHDLogParser {
         Rule("mm_reap: preauth child terminated by signal ", killed),
         // The loader, of one of sshd's programs: "/usr/lib/openssh/sshd-auth: error while …"
         Rule("/") { whole, _ in
-            whole.contains(": error while loading shared libraries: ") ? .unable(String(whole)) : nil
+            guard let (program, _) = first(whole, ": error while loading shared libraries: "),
+                !program.contains(" "),
+                ["sshd", "sshd-session", "sshd-auth"].contains(Paths.lastComponent(of: String(program)))
+            else { return nil }
+            return .unable(String(whole))
         },
         // "Accepted key TYPE SHA256:… found at PATH"
         Rule("Accepted key ") { _, rest in

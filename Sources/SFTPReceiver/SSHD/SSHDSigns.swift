@@ -33,12 +33,11 @@ struct SSHDSigns: Sendable {
 
     /// Why it could serve nobody; nil where the end of the connection has another reason.
     /// - Parameters:
-    ///   - status: its exit status; nil when a signal ended it.
     ///   - isReset: the connection was, by its caller: sshd may end without a word when it then asks who that was.
-    func failure(of sshd: String, status: Int32?, isReset: Bool) -> String? {
+    func failure(of sshd: String, _ ending: SSHDEnding, isReset: Bool) -> String? {
         if hasBegun { return lack.map { "\(sshd) cannot do its work: \($0)" } }
         guard !isReset else { return nil }
         let said = lines.isEmpty ? ", and said nothing" : ": \(lines.joined(separator: "; "))"
-        return "\(sshd) ended with \(SSHDText.ending(status)) before it had the connection\(said)"
+        return "\(sshd) \(ending) before it had the connection\(said)"
     }
 }

@@ -1,11 +1,7 @@
-// Words about sshd, and how it writes text from outside into its log: by vis(3) with VIS_OCTAL, so that `\` is written `\\` and a
+// How sshd writes text from outside into its log: by vis(3) with VIS_OCTAL, so that `\` is written `\\` and a
 // byte that is not printable ASCII as three octal digits, `\303`. Pure.
 
 enum SSHDText {
-    /// How sshd ended, in words.
-    /// - Parameter status: its exit status; nil when a signal ended it.
-    static func ending(_ status: Int32?) -> String { status.map { "exit status \($0)" } ?? "a signal" }
-
     /// The text before it was written so, once. What is no such escape stays as it is.
     static func decoded(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "\\")) else { return text }

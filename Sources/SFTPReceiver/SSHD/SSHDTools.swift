@@ -39,7 +39,7 @@ package struct SSHDTools: Sendable, Hashable {
         var errors: String
     }
 
-    /// Runs a program to its end. One that does not come to it is killed (`.failed`): nothing that the gate asks for takes
+    /// Runs a program to its end. One that does not come to it is killed (`.busy`): nothing that the gate asks for takes
     /// longer, but for a slow machine that makes an RSA key.
     static func run(
         _ program: String, _ arguments: [String],
@@ -54,7 +54,7 @@ package struct SSHDTools: Sendable, Hashable {
                     let result = try await Subprocess.run(
                         .path(FilePath(program)), arguments: Arguments(arguments),
                         environment: .custom(environment),
-                        input: .none, output: .string(limit: 64 << 10), error: .string(limit: 64 << 10))
+                        input: .none, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
                     return Answer(
                         isSuccess: result.terminationStatus.isSuccess,
                         ending: Self.ending(result.terminationStatus), output: result.standardOutput,
@@ -67,7 +67,7 @@ package struct SSHDTools: Sendable, Hashable {
                 defer { group.cancelAll() }
                 guard let answer = try await group.next() ?? nil else {
                     throw SSHDError(
-                        .failed,
+                        .busy,
                         "\(program) did not end within \(patience.components.seconds) s; see what it is")
                 }
                 return answer
@@ -76,7 +76,7 @@ package struct SSHDTools: Sendable, Hashable {
             throw error
         } catch {
             throw SSHDError(
-                wantsRoom(code(error)) ? .failed : .missing, "cannot run \(program): \(words(error))")
+                wantsRoom(code(error)) ? .busy : .missing, "cannot run \(program): \(words(error))")
         }
     }
 
