@@ -2,7 +2,7 @@
 import Glibc
 
 /// Device and inode, which a file keeps for as long as it is open or has a name.
-package struct FileIdentity: Sendable, Hashable {
+package struct FileIdentity: Sendable, Hashable, CustomStringConvertible {
     private let device: UInt64
     private let inode: UInt64
 
@@ -10,6 +10,9 @@ package struct FileIdentity: Sendable, Hashable {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
     }
+
+    /// `DEVICE:INODE`, which other processes of this machine find for the same file.
+    package var description: String { "\(device):\(inode)" }
 
     /// Of what a path names, links themselves. nil where there is nothing. Throws where that cannot be looked at.
     package static func of(_ path: String) throws(SystemError) -> FileIdentity? {

@@ -9,13 +9,18 @@ package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
     package let description: String
     /// Nobody listens at the path. False, too, where this process may not ask, or where who listens does not answer.
     package let isNobodyThere: Bool
+    /// Who listened has closed the connection: it may have ended, or be about to.
+    package let hasHungUp: Bool
 
-    package init(_ description: String, isNobodyThere: Bool = false) {
+    package init(_ description: String, isNobodyThere: Bool = false, hasHungUp: Bool = false) {
         self.description = description
         self.isNobodyThere = isNobodyThere
+        self.hasHungUp = hasHungUp
     }
 
-    init(_ what: String, _ error: SystemError) { self.init("\(what): \(error)") }
+    init(_ what: String, _ error: SystemError) {
+        self.init("\(what): \(error)", hasHungUp: [EPIPE, ECONNRESET].contains(error.code))
+    }
 
     /// Of connect(2).
     fileprivate init(connecting path: String, _ error: SystemError) {
@@ -96,7 +101,7 @@ package final class LineConnection {
                 guard isAwaited(times) else { throw LocalSocketError("it does not answer") }
                 continue
             }
-            guard count > 0 else { throw LocalSocketError("it closed the connection") }
+            guard count > 0 else { throw LocalSocketError("it closed the connection", hasHungUp: true) }
             lines.append(buffer[..<count])
         }
     }

@@ -254,7 +254,7 @@ sys.stdin.read()
         self.addCleanup(holder.wait)
         self.addCleanup(holder.stdin.close)
         self.assertEqual(holder.stdout.readline(), "16\n", "four of one user at once")
-        self.assertEqual(self.audit("attempts", "--format", "csv").returncode, 70)
+        self.assertEqual(self.audit("attempts", "--format", "csv").returncode, 75)
         # Another auditor has places of its own.
         self.assertEqual(self.audit("attempts", "--format", "csv", prefix=become("daemon", GROUP)).returncode, 0)
         gate.run("ledger", "checkpoint", "--config", gate.config)

@@ -116,6 +116,11 @@ class Intruded(unittest.TestCase):
                 self.assertEqual(ended.returncode, 75, f"{command}: {ended.stdout}{ended.stderr}")
                 self.assertIn(self.ledger + suffix, ended.stderr)
             self.assertFalse(os.path.exists(self.ledger + suffix))
+            # As another program makes it that opens the ledger meanwhile.
+            open(self.ledger + suffix, "x").close()
+            for command in (["attempts"], ["ledger", "verify"]):
+                self.assertEqual(self.gate.run(*command, "--config", self.gate.config, check=False).returncode, 75)
+            os.unlink(self.ledger + suffix)
             os.rename(self.ledger + ".away", self.ledger + suffix)
         wait_until(lambda: self.ready() == "ready", what="health")
         self.gate.stop()

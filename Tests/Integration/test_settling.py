@@ -534,7 +534,7 @@ class Settling(Box):
         self.assertNotIn("Copied", rclone("sync", source, remote))
         self.released("rcloned/sub/2.csv", b"sub/2.csv" * 1000, modified="2017-07-14T02:40:00.000000Z")
         self.assertNotIn("Copied", rclone("sync", source, remote))
-        self.assertEqual(self.below("rcloned"), ["1.csv", "sub/2.csv", "sub/3.txt"])
+        wait_until(lambda: self.below("rcloned") == ["1.csv", "sub/2.csv", "sub/3.txt"], what="all three")
         # Another content under the name: the consumer gets it in place of the first.
         with open(source + "/1.csv", "wb") as file:
             file.write(b"changed")

@@ -66,8 +66,24 @@ import Testing
             #expect(try code { try read() } == .unreadable)
             #expect(!FileManager.default.fileExists(atPath: place))
         }
+        // As another program makes it that opens the ledger then.
+        try Data().write(to: URL(filePath: place))
+        #expect(try code { _ = try self.handle.reader() } == .unreadable)
+        try FileManager.default.removeItem(atPath: place)
         try move(away, place)
         #expect(try handle.reader().size() == 1)
+    }
+
+    @Test func whatAWriterThatWasKilledHadOpenIsNothingToItsReaders() throws {
+        do {
+            let store = try handle.open(node: "t")
+            try append(store)
+        }
+        try Data("ledger.sqlite 1:1\nledger.sqlite-wal 1:2\n".utf8).write(to: URL(filePath: handle.lock))
+        #expect(try handle.reader().size() == 1)
+        let store = try handle.open(node: "t")
+        try append(store)
+        #expect(try handle.reader().size() == 2)
     }
 
     @Test func whatNobodyWritesIsReadWithoutALog() throws {

@@ -16,15 +16,17 @@ struct OpenFiles: Sendable {
 
     /// Once all are open.
     init(_ paths: LedgerPaths) {
-        let restore =
-            "do not stop the gate yet: the file can still be copied from it (.github/guides/troubleshooting.md, \"The ledger was removed "
-            + "while the gate runs\")"
         files = [
-            (paths.file, restore), (paths.wal, Self.lostLog), (paths.sharedMemory, Self.lostLog),
+            (paths.file, Self.lostFile), (paths.wal, Self.lostLog), (paths.sharedMemory, Self.lostLog),
         ].compactMap { path, fix in
             FileIdentity(path: path).map { OpenFile(path: path, identity: $0, fix: fix) }
         }
     }
+
+    /// What to do where the ledger's own file is lost.
+    private static let lostFile =
+        "do not stop the gate yet: the file can still be copied from it (.github/guides/troubleshooting.md, \"The ledger was removed "
+        + "while the gate runs\")"
 
     /// What to do where the log or the shared memory is lost: SQLite brings its log into the file when it closes it, whatever the log
     /// is called by then.
@@ -54,28 +56,41 @@ struct OpenFiles: Sendable {
         "if it was moved, move it back; if it is lost, \(fix)"
     }
 
-    /// For who reads beside a writer. Where the writer's log or shared memory was moved or removed, SQLite would make others, and read
-    /// a ledger that lacks what was written since its file was last brought up to date. Throws `LedgerError(.unreadable)`; that may
-    /// pass. Blocks for a second at most, and only where one of them is not there.
+    /// For who reads beside a writer. Where one of the writer's files was moved, removed or replaced, SQLite would make others or take
+    /// those, and read a ledger that lacks what was written since. Throws `LedgerError(.unreadable)`; that may pass. Blocks for a second
+    /// at most, and only where one of them is not there or another one than was written down (`note`).
     static func requireLog(of paths: LedgerPaths) throws(LedgerError) {
-        guard try lacking(paths) != nil else { return }
+        guard try lost(paths) != nil else { return }
         do { try FileLock.requireFree(path: paths.lock) } catch {
             // A writer that was about to open them has them by now.
-            guard error.code == .locked, let missing = try lacking(paths) else { return }
+            guard error.code == .locked, let path = try lost(paths) else { return }
             throw LedgerError(
                 .unreadable,
-                "the ledger is being written, and \(missing), which its writer has open, was moved or removed: without it, what was "
-                    + "written last would be missing",
-                fix: fix(ifLost: lostLog), mayPass: true)
+                "the ledger is being written, and \(path) is not the file that its writer has open: that was moved or removed, or another "
+                    + "one was put in its place; without it, what was written last would be missing",
+                fix: fix(ifLost: path == paths.file ? lostFile : lostLog), mayPass: true)
         }
     }
 
-    private static func lacking(_ paths: LedgerPaths) throws(LedgerError) -> String? {
-        for path in [paths.wal, paths.sharedMemory] {
-            do throws(FileError) { if try !Presence.check(path) { return path } } catch {
-                throw LedgerError("the ledger cannot be read", error)
+    /// The first of a writer's files that is not there, or is another one than its writer has written down.
+    private static func lost(_ paths: LedgerPaths) throws(LedgerError) -> String? {
+        let noted = FileLock.noted(path: paths.lock)?.split(separator: "\n") ?? []
+        for path in [paths.file, paths.wal, paths.sharedMemory] {
+            let found: FileIdentity?
+            do throws(SystemError) { found = try FileIdentity.of(path) } catch {
+                throw LedgerError("the ledger cannot be read", reading: path, error)
+            }
+            guard let found else { return path }
+            let start = mark(path)
+            if let line = noted.first(where: { $0.hasPrefix(start) }), line != "\(start)\(found)" {
+                return path
             }
         }
         return nil
     }
+
+    /// What a writer writes down of them in its lock: a line each.
+    var note: String { files.map { "\(Self.mark($0.path))\($0.identity)\n" }.joined() }
+
+    private static func mark(_ path: String) -> String { Paths.lastComponent(of: path) + " " }
 }

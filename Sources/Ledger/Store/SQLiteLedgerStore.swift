@@ -56,6 +56,7 @@ final class SQLiteLedgerStore: LedgerStore {
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
             files = OpenFiles(paths)
+            lock.withLock { $0.note(files.note) }
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -170,6 +171,7 @@ final class SQLiteLedgerStore: LedgerStore {
             outrun.withLock { $0 = error }
             throw error
         }
+        taken.note(files.note)
         lock.withLock { $0 = taken }
     }
 

@@ -149,6 +149,8 @@ package struct ControlClient: GateAuthority {
     /// The gate goes on without us.
     package func close() async {}
 
+    private static let again =
+        "it starts or ends now, or too many ask it at once: see what came of this, and run it again"
     private static let strange = ManagementError(
         .internalError, "the running gate answered something else than what was asked")
 
@@ -197,8 +199,11 @@ package struct ControlClient: GateAuthority {
                 try connection.send(line)
                 reply = try connection.receive()
             } catch {
+                let mayPass = error.isNobodyThere || error.hasHungUp
                 throw ManagementError(
-                    .internalError, "the running gate cannot be asked: \(error)", cause: error)
+                    mayPass ? .unavailable : .internalError, "the running gate cannot be asked: \(error)",
+                    fix: mayPass ? Self.again : nil,
+                    retryAfter: mayPass ? 5 : nil, cause: error)
             }
             return try Self.answer(reply)
         }
