@@ -2,7 +2,7 @@
 import Glibc
 
 /// Device and inode, which a file keeps for as long as it is open or has a name.
-package struct FileIdentity: Sendable, Hashable, CustomStringConvertible {
+package struct FileIdentity: Sendable, Hashable {
     private let device: UInt64
     private let inode: UInt64
 
@@ -11,8 +11,17 @@ package struct FileIdentity: Sendable, Hashable, CustomStringConvertible {
         inode = UInt64(status.st_ino)
     }
 
-    /// `DEVICE:INODE`, which other processes of this machine find for the same file.
-    package var description: String { "\(device):\(inode)" }
+    /// `DEVICE:INODE` in decimal, for other processes of this machine, which may be of another release. `init(recorded:)` reads it.
+    package var recorded: String { "\(device):\(inode)" }
+
+    /// nil for anything else.
+    package init?(recorded text: some StringProtocol) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let device = UInt64(parts[0]), let inode = UInt64(parts[1]) else {
+            return nil
+        }
+        (self.device, self.inode) = (device, inode)
+    }
 
     /// Of what a path names, links themselves. nil where there is nothing. Throws where that cannot be looked at.
     package static func of(_ path: String) throws(SystemError) -> FileIdentity? {

@@ -65,6 +65,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     /// Whether a ledger is there; false where nothing shows that there ever was one. Changes nothing.
     /// Throws `LedgerError`: `.missing` when it was moved or removed, `.foreign` when what is there is none, `.unreadable`.
     package func isThere() throws -> Bool {
+        try OpenFiles.requireLog(of: paths)
         guard try paths.isThere() else { return false }
         _ = try ReadOnlyDatabase(paths, isOfAnyFormat: true)
         return true

@@ -136,8 +136,6 @@ import Testing
                 }
             }
             running.wait()
-            // It gives its lock up once nobody is at it.
-            store.close()
             #expect(committed.withLock(\.self) < bound)
             #expect(try handle.reader().size() == committed.withLock(\.self))
         }

@@ -52,26 +52,80 @@ import Testing
         #expect(try store.size() == 2)
     }
 
-    @Test(arguments: ["ledger.sqlite-wal", "ledger.sqlite-shm"])
-    func whoReadsBesideAWriterWhoseLogIsGoneIsToldThatAndMakesNone(name: String) throws {
+    @Test(arguments: ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"])
+    func whoReadsBesideAWriterWhoseFileIsGoneIsToldThatAndMakesNone(name: String) throws {
         let store = try handle.open(node: "t")
         try append(store)
         let (place, away) = (directory.file(name), directory.file("away"))
-        try move(place, away)
-        for read in [
-            { _ = try self.handle.reader() }, { _ = try self.handle.isThere() },
-            { _ = try self.handle.verifier(trusted: []).verify() },
-            { _ = try self.handle.backUp(into: self.directory.file("copy")) },
-        ] as [() throws -> Void] {
-            #expect(try code { try read() } == .unreadable)
-            #expect(!FileManager.default.fileExists(atPath: place))
+        let advice = name == "ledger.sqlite" ? "do not stop the gate yet" : "stop the gate with SIGTERM"
+        func expectRefusals() throws {
+            for read in [
+                { _ = try self.handle.reader() }, { _ = try self.handle.isThere() },
+                { _ = try self.handle.verifier(trusted: []).verify() },
+                { _ = try self.handle.backUp(into: self.directory.file("copy")) },
+            ] as [() throws -> Void] {
+                let error = #expect(throws: LedgerError.self) { try read() }
+                #expect(error?.code == .unreadable && error?.mayPass == true, "\(error?.description ?? "")")
+                #expect(error?.message.contains("\(place) is not the file that its writer has open") == true)
+                #expect(error?.fix?.contains(advice) == true)
+            }
         }
-        // As another program makes it that opens the ledger then.
+        try move(place, away)
+        try expectRefusals()
+        #expect(!FileManager.default.fileExists(atPath: place))
+        // As another program makes it that opens the ledger then, and a copy of the very same.
         try Data().write(to: URL(filePath: place))
-        #expect(try code { _ = try self.handle.reader() } == .unreadable)
+        try expectRefusals()
+        try FileManager.default.removeItem(atPath: place)
+        try FileManager.default.copyItem(atPath: away, toPath: place)
+        try expectRefusals()
         try FileManager.default.removeItem(atPath: place)
         try move(away, place)
         #expect(try handle.reader().size() == 1)
+    }
+
+    /// Which files a writer has open is told by its own lock, whoever had that before, and whoever removes it.
+    @Test func whatAWriterHasOpenIsKnownBesideAFormerOneAndAfterItsLockWasRemoved() throws {
+        var former: (any LedgerStore)? = try handle.open(node: "t")
+        try append(try #require(former))
+        former?.close()
+        let store = try handle.open(node: "t")
+        former = nil
+        try append(store)
+        let (place, away) = (directory.file("ledger.sqlite-wal"), directory.file("away"))
+        for _ in 0..<2 {
+            try move(place, away)
+            try Data().write(to: URL(filePath: place))
+            #expect(try code { _ = try self.handle.reader() } == .unreadable)
+            try FileManager.default.removeItem(atPath: place)
+            try move(away, place)
+            try FileManager.default.removeItem(atPath: handle.lock)
+            try append(store)
+        }
+        #expect(try handle.reader().size() == 4)
+    }
+
+    /// A note that was cut, or that another release wrote, says nothing.
+    @Test(arguments: [
+        "ledger.sqlite-wal 65024:1", "ledger.sqlite-wal 1\n", "ledger.sqlite-wal x:y\n", "\u{0}\n",
+    ])
+    func aNoteThatCannotBeReadIsNone(note: String) throws {
+        let store = try handle.open(node: "t")
+        try append(store)
+        try Data(note.utf8).write(to: URL(filePath: handle.lock))
+        #expect(try handle.reader().size() == 1)
+    }
+
+    @Test func whoReadsWhileAWriterHasYetToOpenIsToldToWait() throws {
+        do {
+            let store = try handle.open(node: "t")
+            try append(store)
+        }
+        let lock = open(handle.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(lock) }
+        try #require(ftruncate(lock, 0) == 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+        let error = #expect(throws: LedgerError.self) { try self.handle.reader() }
+        #expect(error?.code == .locked && error?.message.contains("has not opened it yet") == true)
     }
 
     @Test func whatAWriterThatWasKilledHadOpenIsNothingToItsReaders() throws {

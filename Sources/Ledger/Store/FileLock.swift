@@ -2,7 +2,7 @@
 import Files
 import Glibc
 
-/// An exclusive advisory lock (flock(2)), held until it is released, its value is freed, or the process ends.
+/// An exclusive advisory lock (flock(2)), released when the value is freed or the process ends.
 final class FileLock: Sendable {
     private let path: String
     private let descriptor: Int32
@@ -21,7 +21,7 @@ final class FileLock: Sendable {
         }
         // `deinit` closes the file also where this throws: all members have their values.
         // A file that was removed meanwhile keeps nobody out.
-        guard Self.take(LOCK_EX, descriptor, tries: tries), isInPlace else {
+        guard try Self.take(LOCK_EX, path, descriptor, tries: tries), isInPlace else {
             throw LedgerError(
                 .locked, Self.held(path), fix: "is the gate already running? If so, use it, or stop it first")
         }
@@ -30,14 +30,8 @@ final class FileLock: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Others may take it. It is not taken again.
-    func release() {
-        note("")
-        flock(descriptor, LOCK_UN)
-    }
-
     /// Writes down for others, in place of what was there, what its holder has open (`OpenFiles`). Where there is no room for that they
-    /// find nothing, or not all of it.
+    /// find nothing, or not all of it. What is written stays behind when the lock is released.
     func note(_ text: String) {
         guard ftruncate(descriptor, 0) == 0 else { return }
         _ = pwrite(descriptor, text, text.utf8.count, 0)
@@ -57,12 +51,21 @@ final class FileLock: Sendable {
 
     /// A child that was just forked holds a lock too until it executes its program, and a look at whether it is held
     /// (`requireFree`) takes it, too: waits a moment.
-    private static func take(_ operation: Int32, _ descriptor: Int32, tries: Int = patience) -> Bool {
+    /// Returns whether it got the lock. Throws `.unreadable` where the filesystem has none to give.
+    private static func take(
+        _ operation: Int32, _ path: String, _ descriptor: Int32, tries: Int = patience
+    ) throws(LedgerError) -> Bool {
         for left in (0..<tries).reversed() {
             if flock(descriptor, operation | LOCK_NB) == 0 { return true }
+            let error = SystemError.last
+            guard [EWOULDBLOCK, EINTR].contains(error.code) else { throw unknown(path, error) }
             if left > 0 { usleep(20_000) }
         }
         return false
+    }
+
+    private static func unknown(_ path: String, _ error: SystemError) -> LedgerError {
+        LedgerError(.unreadable, "whether a process writes this ledger is not known: \(path): \(error)")
     }
 
     private static func held(_ path: String) -> String {
@@ -79,29 +82,14 @@ final class FileLock: Sendable {
             if let closed = LedgerPaths.closed(path, error) { throw closed }
             if [ENOENT, ENOTDIR].contains(error.code) { return }
             if error.code == EACCES {
-                if isListed(path) { throw LedgerError(.locked, held(path)) }
+                guard !KernelLocks.haveWriter(of: path) else { throw LedgerError(.locked, held(path)) }
                 return
             }
-            throw LedgerError(
-                .unreadable, "whether a process writes this ledger is not known: \(path): \(error)")
+            throw unknown(path, error)
         }
         defer { close(descriptor) }
         // Shared: those who look do not hold each other up.
-        guard take(LOCK_SH, descriptor) else { throw LedgerError(.locked, held(path)) }
-    }
-
-    /// Whether proc_locks(5) has a lock of flock(2) on a file: "1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF". By its inode alone,
-    /// since filesystems in layers show other devices there than stat(2) does.
-    private static func isListed(_ path: String) -> Bool {
-        var status = stat()
-        guard lstat(path, &status) == 0,
-            let list = try? SmallFile.open("/proc/locks").contents(limit: 1 << 20)
-        else { return false }
-        return String(decoding: list, as: UTF8.self).split(separator: "\n").contains { line in
-            let words = line.split(separator: " ")
-            return words.count > 5 && words[1] == "FLOCK" && words[3] == "WRITE"
-                && words[5].split(separator: ":").last.flatMap { UInt($0) } == UInt(status.st_ino)
-        }
+        guard try take(LOCK_SH, path, descriptor) else { throw LedgerError(.locked, held(path)) }
     }
 
     /// Makes an empty file, 0600, unless it is there. Links are refused.

@@ -81,7 +81,7 @@ final class LogCheckpoint: Sendable {
     /// close later. Whoever copies the file of a gate that has stopped has all of it.
     func close(of writer: OpenDatabase) {
         queue.sync {}
-        _ = connection.close()
+        connection.close()
         writer.queue?.writeWithoutTransaction { db in
             if let connection = db.sqliteConnection { Self.run(connection, "main") }
         }

@@ -57,40 +57,66 @@ struct OpenFiles: Sendable {
     }
 
     /// For who reads beside a writer. Where one of the writer's files was moved, removed or replaced, SQLite would make others or take
-    /// those, and read a ledger that lacks what was written since. Throws `LedgerError(.unreadable)`; that may pass. Blocks for a second
-    /// at most, and only where one of them is not there or another one than was written down (`note`).
+    /// those, and read a ledger that lacks what was written since. Throws `LedgerError`, which may pass: `.unreadable`, or `.locked` where
+    /// a writer has not opened them yet. Blocks for a second at most, and only where they are not as they should be.
     static func requireLog(of paths: LedgerPaths) throws(LedgerError) {
-        guard try lost(paths) != nil else { return }
+        guard lost(paths) != nil else { return }
         do { try FileLock.requireFree(path: paths.lock) } catch {
             // A writer that was about to open them has them by now.
-            guard error.code == .locked, let path = try lost(paths) else { return }
-            throw LedgerError(
-                .unreadable,
-                "the ledger is being written, and \(path) is not the file that its writer has open: that was moved or removed, or another "
-                    + "one was put in its place; without it, what was written last would be missing",
-                fix: fix(ifLost: path == paths.file ? lostFile : lostLog), mayPass: true)
+            guard error.code == .locked, let loss = lost(paths) else { return }
+            switch loss {
+            case .yetToOpen:
+                throw LedgerError(
+                    .locked, "a process is about to write this ledger, and has not opened it yet",
+                    fix: "run this again in a moment", mayPass: true)
+            case .file(let path):
+                throw LedgerError(
+                    .unreadable,
+                    "the ledger is being written, and \(path) is not the file that its writer has open: that was moved or removed, or "
+                        + "another one was put in its place; without it, what was written last would be missing",
+                    fix: fix(ifLost: path == paths.file ? lostFile : lostLog), mayPass: true)
+            }
         }
     }
 
-    /// The first of a writer's files that is not there, or is another one than its writer has written down.
-    private static func lost(_ paths: LedgerPaths) throws(LedgerError) -> String? {
-        let noted = FileLock.noted(path: paths.lock)?.split(separator: "\n") ?? []
+    private enum Loss {
+        /// It is not there, or another one than its writer has open.
+        case file(String)
+        /// Its log is not there, and nobody has written down that it has it open.
+        case yetToOpen
+    }
+
+    /// What of a ledger's files is not as a writer has them, if there is one. What may not be looked at is told by who opens it.
+    private static func lost(_ paths: LedgerPaths) -> Loss? {
+        let noted = FileLock.noted(path: paths.lock).map(identities)
         for path in [paths.file, paths.wal, paths.sharedMemory] {
             let found: FileIdentity?
-            do throws(SystemError) { found = try FileIdentity.of(path) } catch {
-                throw LedgerError("the ledger cannot be read", reading: path, error)
-            }
-            guard let found else { return path }
-            let start = mark(path)
-            if let line = noted.first(where: { $0.hasPrefix(start) }), line != "\(start)\(found)" {
-                return path
+            do throws(SystemError) { found = try FileIdentity.of(path) } catch { return nil }
+            if let open = noted?[Paths.lastComponent(of: path)] {
+                if found != open { return .file(path) }
+            } else if found == nil {
+                if noted == nil { return .file(path) }
+                // A ledger's first writer takes the lock before it makes the file.
+                if path != paths.file { return .yetToOpen }
             }
         }
         return nil
     }
 
-    /// What a writer writes down of them in its lock: a line each.
-    var note: String { files.map { "\(Self.mark($0.path))\($0.identity)\n" }.joined() }
+    /// What a writer writes down of them in its lock, for `identities`.
+    var note: String {
+        files.map { "\(Paths.lastComponent(of: $0.path)) \($0.identity.recorded)\n" }.joined()
+    }
 
-    private static func mark(_ path: String) -> String { Paths.lastComponent(of: path) + " " }
+    /// By their names. What cannot be read, and a last line without its end, was not written down.
+    private static func identities(_ note: String) -> [String: FileIdentity] {
+        var found: [String: FileIdentity] = [:]
+        for line in note.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            guard let space = line.lastIndex(of: " "),
+                let identity = FileIdentity(recorded: line[line.index(after: space)...])
+            else { continue }
+            found[String(line[..<space])] = identity
+        }
+        return found
+    }
 }

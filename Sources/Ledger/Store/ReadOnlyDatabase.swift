@@ -19,8 +19,9 @@ final class ReadOnlyDatabase: Sendable {
     init(_ paths: LedgerPaths, isOfAnyFormat: Bool = false, isByWriter: Bool = false) throws {
         self.paths = paths
         let file = paths.file
-        guard try paths.isThere() else { throw paths.absent }
+        // Before anything is said of a file that is not there: a writer may have it open.
         if !isByWriter { try OpenFiles.requireLog(of: paths) }
+        guard try paths.isThere() else { throw paths.absent }
         guard access(file, R_OK) == 0 else {
             throw LedgerError("the ledger cannot be read", reading: file, .last)
         }

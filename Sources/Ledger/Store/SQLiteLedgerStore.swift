@@ -24,7 +24,8 @@ final class SQLiteLedgerStore: LedgerStore {
     let former: FormerDrops?
     private let head: Mutex<Head>
     private let files: OpenFiles
-    private let lock: Mutex<FileLock>
+    /// nil once it is closed: who is at the database then has the lock to the end of that.
+    private let lock: Mutex<LedgerLock?>
     /// Why only a new start may write again; nil: this process may.
     private let outrun = Mutex<LedgerError?>(nil)
     private let checkpoint: LogCheckpoint
@@ -35,7 +36,8 @@ final class SQLiteLedgerStore: LedgerStore {
     /// - Parameter progress: is told what is done to a large ledger of an earlier format before it can be used.
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
-        lock = Mutex(try FileLock(path: paths.lock))
+        let taken = LedgerLock(try FileLock(path: paths.lock))
+        lock = Mutex(taken)
         self.paths = paths
         self.node = node
         do {
@@ -48,7 +50,7 @@ final class SQLiteLedgerStore: LedgerStore {
             }
             // What is refused here, the gate's start has told.
             try? paths.readers?.admit(file: path)
-            let database = try Schema.openForWriting(path: path, progress: progress)
+            let database = try Schema.openForWriting(path: path, keeping: taken, progress: progress)
             connection = OpenDatabase(database)
             for file in [paths.wal, paths.sharedMemory] { try? paths.readers?.admit(file: file) }
             head = Mutex(try database.read(Self.readHead))
@@ -56,7 +58,7 @@ final class SQLiteLedgerStore: LedgerStore {
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
             files = OpenFiles(paths)
-            lock.withLock { $0.note(files.note) }
+            taken.note(files.note)
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -99,11 +101,12 @@ final class SQLiteLedgerStore: LedgerStore {
 
     deinit { close() }
 
-    /// The lock goes once nobody is at the database any more, and with the store at the latest: who writes next finds no half-closed log,
-    /// and who reads does not look for one.
+    /// The lock goes with the database, once nobody is at it any more: who writes next finds no half-closed log, and who reads does not look
+    /// for one.
     func close() {
         checkpoint.close(of: connection)
-        if connection.close() { lock.withLock { $0.release() } }
+        connection.close()
+        lock.withLock { $0 = nil }
     }
 
     /// Throws `LedgerError` once the store is closed.
@@ -154,7 +157,8 @@ final class SQLiteLedgerStore: LedgerStore {
         try files.requireInPlace()
     }
 
-    var hasLock: Bool { lock.withLock(\.isInPlace) }
+    /// True, too, once it is closed: it has nothing to lock any more.
+    var hasLock: Bool { lock.withLock { $0?.isInPlace ?? true } }
 
     /// Where the lock's file was removed, another process may have locked a new one and written. It is taken again once it is free.
     /// Throws `LedgerError`: `.locked` until then, and from then on `.outrun` where somebody has written: a new start reads all of that,
@@ -172,7 +176,7 @@ final class SQLiteLedgerStore: LedgerStore {
             throw error
         }
         taken.note(files.note)
-        lock.withLock { $0 = taken }
+        lock.withLock { $0?.replace(by: taken) }
     }
 
     /// The number of the newest entry; -1 where there is none.

@@ -104,9 +104,14 @@ enum Schema {
 
     /// Opens the ledger for its one writer: WAL, synchronous=FULL. GRDB sets synchronous=NORMAL while it opens
     /// a WAL database, so FULL is set afterwards and read back.
-    /// - Parameter progress: is told how far a large ledger of an earlier format is brought up to date.
-    static func openForWriting(path: String, progress: (String) -> Void) throws -> DatabaseQueue {
+    /// - Parameters:
+    ///   - lock: kept until the connection is closed.
+    ///   - progress: is told how far a large ledger of an earlier format is brought up to date.
+    static func openForWriting(
+        path: String, keeping lock: LedgerLock, progress: (String) -> Void
+    ) throws -> DatabaseQueue {
         var configuration = Configuration.ofService
+        configuration.keep(lock)
         configuration.label = "ledger"
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(5)
