@@ -118,16 +118,17 @@ package final class Console: Service {
         let (jobs, watch, streams, entries) = (
             Jobs(logger: logger), GateWatch(services), StreamPlaces(), EntryLimit()
         )
+        let failures = FailureLog()
         let beside = Beside(jobs: jobs, watch: watch, activity: services.activity)
         return Faces(
             health: health,
             api: API(
                 services: services, credentials: credentials, intake: intake, health: health, watch: watch,
-                jobs: jobs, streams: streams, entries: entries, logger: logger),
+                jobs: jobs, streams: streams, entries: entries, logger: logger, failures: failures),
             pages: Pages(
                 services: services, credentials: credentials, intake: intake, logger: logger,
                 templates: try Templates(), watch: watch, jobs: jobs, streams: streams,
-                entries: entries), beside: beside)
+                entries: entries, failures: failures), beside: beside)
     }
 
     /// What goes on beside the answers.

@@ -5,16 +5,22 @@ import Synchronization
 final class FailureLog: Sendable {
     /// How long a line stands for all that are the same.
     private static let pause = Duration.seconds(60)
+    /// Different lines that are known.
+    private static let most = 64
 
-    private let last = Mutex<(text: String, at: ContinuousClock.Instant)?>(nil)
+    private let told = Mutex<[String: ContinuousClock.Instant]>([:])
 
-    func tell(_ problem: Problem, _ what: String, to logger: Logger, now: ContinuousClock.Instant = .now) {
+    func tell(_ problem: Problem, to logger: Logger, now: ContinuousClock.Instant = .now) {
         guard let text = problem.logged else { return }
-        let isNew = last.withLock { last in
-            if let last, last.text == text, now < last.at + Self.pause { return false }
-            last = (text, now)
+        let isNew = told.withLock { told in
+            if let last = told[text], now < last + Self.pause { return false }
+            if told.count == Self.most {
+                told = told.filter { now < $0.value + Self.pause }
+                if told.count == Self.most { told = [:] }
+            }
+            told[text] = now
             return true
         }
-        if isNew { logger.error("\(what): \(text)") }
+        if isNew { logger.error("the console: \(text)") }
     }
 }

@@ -22,7 +22,7 @@ package final class KeptSocket: Sendable {
 
     private let path: String
     private let what: String
-    private let report: @Sendable (String?) -> Bool
+    private let report: @Sendable (_ path: String, _ why: String?) -> Bool
     private let logger: Logger
     private let prepare: @Sendable () throws -> Void
     private let bound: @Sendable () -> Void
@@ -35,7 +35,8 @@ package final class KeptSocket: Sendable {
     ///   - prepare: called before the name is bound anew: its directory may be gone, too.
     ///   - bound: called each time that it has been bound, open to this user alone: lets others in.
     package init(
-        _ path: String, _ what: String, logger: Logger, report: @escaping @Sendable (String?) -> Bool,
+        _ path: String, _ what: String, logger: Logger,
+        report: @escaping @Sendable (_ path: String, _ why: String?) -> Bool,
         prepare: @escaping @Sendable () throws -> Void = {}, bound: @escaping @Sendable () -> Void = {}
     ) throws(ListenError) {
         self.path = path
@@ -123,20 +124,20 @@ package final class KeptSocket: Sendable {
         }
         bound()
         state.isTold = false
-        _ = report(nil)
+        _ = report(path, nil)
         logger.warning("\(what) \(path) was removed or replaced, and is made anew")
     }
 
     private func settle(_ state: inout State) {
         guard state.isTold else { return }
         state.isTold = false
-        _ = report(nil)
+        _ = report(path, nil)
         logger.notice("\(what) \(path) leads to the gate again")
     }
 
     private func tell(_ why: String, _ state: inout State) {
         state.isTold = true
         let message = "\(what) \(path) \(why)"
-        if report(message) { logger.error("\(message)") }
+        if report(path, message) { logger.error("\(message)") }
     }
 }

@@ -11,11 +11,16 @@ package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
     package let isNobodyThere: Bool
     /// Who listened has closed the connection: it may have ended, or be about to.
     package let hasHungUp: Bool
+    /// So many wait to be taken that there was no place left.
+    package let isCrowded: Bool
 
-    package init(_ description: String, isNobodyThere: Bool = false, hasHungUp: Bool = false) {
+    package init(
+        _ description: String, isNobodyThere: Bool = false, hasHungUp: Bool = false, isCrowded: Bool = false
+    ) {
         self.description = description
         self.isNobodyThere = isNobodyThere
         self.hasHungUp = hasHungUp
+        self.isCrowded = isCrowded
     }
 
     init(_ what: String, _ error: SystemError) {
@@ -26,7 +31,8 @@ package struct LocalSocketError: Error, Sendable, CustomStringConvertible {
     fileprivate init(connecting path: String, _ error: SystemError) {
         self.init(
             AccessAdvice.denial(path, error, to: "connect to"),
-            isNobodyThere: [ENOENT, ENOTDIR, ECONNREFUSED].contains(error.code))
+            isNobodyThere: [ENOENT, ENOTDIR, ECONNREFUSED].contains(error.code),
+            isCrowded: error.code == EAGAIN)
     }
 }
 

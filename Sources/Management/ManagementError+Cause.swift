@@ -3,6 +3,7 @@ import Accounts
 import Files
 package import Intake
 import Ledger
+import LocalSocket
 import SFTPReceiver
 import Settings
 import Sockets
@@ -55,6 +56,9 @@ extension ManagementError {
     init(_ error: ListenError) {
         self.init(error.needsMending ? .configuration : .internalError, error.description, cause: error)
     }
+
+    /// Whether a running gate was not asked, or its answer is not known: the next question fares no better.
+    package var isOfConnection: Bool { cause is LocalSocketError || cause is OtherVersion }
 
     /// The same, with the part of the gate before it that it is of: "control socket".
     package func prefixed(by part: String) -> ManagementError {

@@ -90,9 +90,7 @@ package final class SFTPReceiver: Service {
             maximum: settings.maxConnections, maximumPerSource: settings.maxConnectionsPerSource)
         let link = try KeptSocket(
             files.configuration.socket, "the socket of SFTP sessions", logger: logger,
-            report: { [path = files.configuration.socket, health = intake.health] in
-                health.tell(socket: path, $0)
-            },
+            report: intake.health.tell(socket:_:),
             // They lie beside it, and tell of themselves.
             prepare: { sshd.restoreFiles() })
         let handler = ConnectionHandler(

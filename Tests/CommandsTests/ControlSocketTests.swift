@@ -20,7 +20,7 @@ import Testing
 
     /// Of a gate of another kind.
     private func kept(_ path: String) throws -> KeptSocket {
-        try KeptSocket(path, "the socket", logger: Self.logger, report: { _ in false })
+        try KeptSocket(path, "the socket", logger: Self.logger, report: { _, _ in false })
     }
 
     private func receive(in intake: Intake) async throws -> DropOutcome {
@@ -270,6 +270,55 @@ import Testing
                 "\(export)")
             #expect(!export.error.contains("run this as the gate's own user"))
             group.cancelAll()
+        }
+        await intake.close()
+    }
+
+    /// As a gate that ends while it is asked.
+    @Test func whatMayHaveBeenDoneIsNotSaidToBeWorthAnotherTry() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let path = gate.path("state/run/control.sock")
+        let server = LocalServer(socket: try kept(path), label: "ending gate", longest: 1 << 16)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await server.run { lines in
+                    guard let line = try await lines.next(),
+                        String(decoding: line, as: UTF8.self).contains("hello")
+                    else { return }
+                    try lines.writer.send(JSONLine.encode(ControlEnvelope(ControlAnswer.here)))
+                } failed: { _, _ in
+                }
+            }
+            let ids = [1, 2].map { DropID.make(milliseconds: $0) }
+            let withdrawal = await TestGate.run(["drops", "withdraw"] + ids + ["--config", gate.config])
+            #expect(withdrawal.status == 70, "\(withdrawal)")
+            let words =
+                "whether it was done is not known: it closed the connection; see it with `dropgate attempts"
+            #expect(withdrawal.error.components(separatedBy: words).count == 2, "once: \(withdrawal)")
+            let checkpoint = await TestGate.run(["ledger", "checkpoint", "--config", gate.config])
+            #expect(
+                checkpoint.status == 75 && checkpoint.error.contains("run this again in a moment"),
+                "\(checkpoint)")
+            group.cancelAll()
+        }
+        await intake.close()
+    }
+
+    /// A directory in an event's own is no file: it stays.
+    @Test(.timeLimit(.minutes(1))) func whatARunningGateHasWithdrawnInPartIsNoRefusal() async throws {
+        let gate = try TestGate.plain()
+        let intake = try gate.openIntake()
+        let attempt = Attempt(kind: .request, channel: .webhook, verdict: .rejected, reason: .notListed)
+        let event = WebhookEvent(
+            path: "/", body: [1], eventID: nil, eventType: nil, envelope: "unrecognised", contentType: nil)
+        await intake.hold(event, attempt: attempt)
+        let held = gate.path("state/staging/quarantine/webhook")
+        let id = try #require(try FileManager.default.contentsOfDirectory(atPath: held).first)
+        try gate.write("state/staging/quarantine/webhook/\(id)/obstacle/x", "")
+        try await serving(gate, intake) {
+            let answer = await gate.run("drops", "withdraw", id)
+            #expect(answer.status == 70 && answer.error.contains("drop \(id) is withdrawn"), "\(answer)")
         }
         await intake.close()
     }

@@ -262,6 +262,25 @@ import Testing
         #expect(try batches.event(of: records[0], line: 4).content == nil, "none behind the last")
     }
 
+    @Test func aDropWhoseEntryIsRemovedByRetentionIsNotComparedAndNotBlamed() async throws {
+        let drop = try await released("a")[0]
+        let ledger = LedgerHandle(file: gate.path("state/ledger.sqlite"))
+        do {
+            let store = try ledger.open(node: "t")
+            let call = Attempt(kind: .connection, channel: .sftp, verdict: .rejected, reason: .notListed)
+            _ = try store.commit(Array(repeating: .append(call, drop: nil), count: 300), now: .now())
+            let segment = try ledger.sealing().writeSegment(0, 0..<256)
+            _ = try store.commit([.sealed(segment), .clearSealed(below: 256, limit: 300)], now: .now())
+            _ = try store.commit([.segmentRemoved(segment)], now: .now())
+            try FileManager.default.removeItem(atPath: gate.path("state/segments/\(segment.fileName)"))
+        }
+        // Whatever its bytes are by now.
+        try gate.write("state/staging/ready/\(drop.name)", "zz")
+        let answer = await gate.run("drops", "verify", drop.id)
+        #expect(answer.status == 0 && answer.out.contains("not compared  \(drop.id)"), "\(answer)")
+        #expect(answer.out.contains("1 not compared"), "\(answer)")
+    }
+
     @Test func ofWhatIsAlteredItIsSaidWhatDiffers() async throws {
         let drops = try await released("a", "b", "c")
         let ready = "state/staging/ready/"

@@ -4,6 +4,7 @@ import Audit
 import Intake
 import Ledger
 import Management
+import SFTPReceiver
 import Settings
 import Staging
 import Testing
@@ -43,6 +44,24 @@ import Testing
         let known = ManagementError.of(error)
         #expect(known?.code == expected && known?.fix == error.fix)
         #expect(known?.retryAfter == (expected == .unavailable ? 30 : nil))
+    }
+
+    @Test(
+        arguments: [
+            (.busy, .unavailable), (.failed, .internalError), (.missing, .configuration),
+            (.badPath, .configuration),
+            (.refused, .configuration), (.hostKey, .configuration),
+        ] as [(SSHDError.Code, ManagementError.Code)])
+    func whatPassesOfSSHDIsWorthAnotherTry(code: SSHDError.Code, expected: ManagementError.Code) {
+        let error = ManagementError.of(SSHDError(code, "it is so"))
+        #expect(error?.code == expected && (error?.retryAfter != nil) == (expected == .unavailable))
+    }
+
+    @Test func ofWhichPartAnErrorIsChangesNothingElseOfIt() {
+        let error = ManagementError(.unavailable, "it is full", fix: "make room", retryAfter: 60).prefixed(
+            by: "sftp")
+        #expect(error.code == .unavailable && error.message == "sftp: it is full")
+        #expect(error.fix == "make room" && error.retryAfter == 60)
     }
 
     @Test(

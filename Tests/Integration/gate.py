@@ -88,33 +88,10 @@ def descendants(pid):
     return [found for child in children(pid) for found in (child, *descendants(child))]
 
 
-# `openssl ca` takes any two times. `openssl x509 -days` makes nothing that has ended since OpenSSL 3.5.
-AUTHORITY = """[ca]
-default_ca = tests
-[tests]
-database = index
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-copy_extensions = copy
-policy = names
-[names]
-commonName = supplied
-"""
-
-
 def make_expired(certificate, key, name):
     """A certificate for a name that ended years ago, signed by its own key. Its file is made, that of the key is there."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path, text in (("ca.cnf", AUTHORITY), ("index", "")):
-            with open(os.path.join(folder, path), "w") as file:
-                file.write(text)
-        for command in (["req", "-new", "-key", os.path.abspath(key), "-subj", f"/CN={name}", "-addext",
-                         f"subjectAltName=DNS:{name}", "-out", "request"],
-                        ["ca", "-batch", "-config", "ca.cnf", "-selfsign", "-keyfile", os.path.abspath(key), "-in", "request",
-                         "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-notext", "-out",
-                         os.path.abspath(certificate)]):
-            subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../expired.sh")
+    subprocess.run([script, key, name, certificate], check=True, capture_output=True)
 
 
 @functools.cache

@@ -106,7 +106,7 @@ class Intruded(unittest.TestCase):
         self.gate.start()
         self.stored("1")
         self.stored("2")
-        for suffix in ("-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm"):
             os.rename(self.ledger + suffix, self.ledger + ".away")
             for command in (["attempts"], ["drops", "list"], ["ledger", "verify"], ["report"],
                             ["ledger", "backup", os.path.join(self.gate.home, "copy")]):
@@ -119,7 +119,9 @@ class Intruded(unittest.TestCase):
             # As another program makes it that opens the ledger meanwhile.
             open(self.ledger + suffix, "x").close()
             for command in (["attempts"], ["ledger", "verify"]):
-                self.assertEqual(self.gate.run(*command, "--config", self.gate.config, check=False).returncode, 75)
+                ended = self.gate.run(*command, "--config", self.gate.config, check=False)
+                self.assertEqual(ended.returncode, 75, ended.stderr)
+                self.assertIn(self.ledger + suffix, ended.stderr)
             os.unlink(self.ledger + suffix)
             os.rename(self.ledger + ".away", self.ledger + suffix)
         wait_until(lambda: self.ready() == "ready", what="health")

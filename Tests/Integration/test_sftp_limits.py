@@ -487,15 +487,18 @@ class Costs(unittest.TestCase):
             self.assertLess(peak, 64 << 10, "KiB")
 
     def test_work_for_an_upload_does_not_grow_with_kept_partials(self):
-        def measure(round):
-            with Client(gate) as one:
-                one.list()
+        def measure(what):
+            """Of five rounds the fastest: the others say what else the machine did."""
+            def median(round):
                 times = []
-                for number in range(100):
+                for number in range(50):
                     began = time.perf_counter()
-                    one.put(f"timed {round} {number}.csv", b"t")
+                    one.put(f"timed {what} {round} {number}.csv", b"t")
                     times.append(time.perf_counter() - began)
                 return statistics.median(times)
+            with Client(gate) as one:
+                one.list()
+                return min(median(round) for round in range(5))
         gate = Gate(environment={"DROPGATE_SFTP_SETTLE": "1h"})
         self.addCleanup(gate.close)
         gate.start()

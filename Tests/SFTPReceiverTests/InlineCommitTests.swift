@@ -26,7 +26,7 @@ import Testing
         await scene.login()
         let path = scene.directory.file("link")
         let server = SessionIPCServer(
-            socket: try KeptSocket(path, "the link", logger: quietLogger, report: { _ in false }),
+            socket: try KeptSocket(path, "the link", logger: quietLogger, report: { _, _ in false }),
             handler: scene.handler,
             executor: BlockingExecutor(label: "test", width: 2),
             logger: quietLogger)

@@ -1,6 +1,7 @@
 // The name of a local socket under a running process: when it is bound anew, and what health hears where it cannot be.
 import Files
 import Foundation
+import Glibc
 import Intake
 import LocalServer
 import LocalSocket
@@ -21,7 +22,7 @@ import Testing
     private func kept() throws -> KeptSocket {
         try KeptSocket(
             path, "the test's socket", logger: quietLogger,
-            report: { [path, health] in health.tell(socket: path, $0) })
+            report: health.tell(socket:_:))
     }
 
     /// Whether a caller gets through to somebody who listens.
@@ -58,7 +59,9 @@ import Testing
         let other = try AcceptingSocket.unix(path)
         let identity = FileIdentity(path: path)
         socket.keep()
-        withExtendedLifetime(other) { #expect(isReached && FileIdentity(path: path) == identity) }
+        withExtendedLifetime(other) {
+            #expect(isReached && FileIdentity(path: path) == identity && health.problems.isEmpty)
+        }
     }
 
     @Test func whatCannotBeReplacedIsToldUntilItIsMovedAway() throws {
@@ -87,6 +90,38 @@ import Testing
         #expect(isReached && health.problems.isEmpty && FileIdentity(path: path) == identity)
     }
 
+    /// So many wait there that nobody can ask who it is.
+    @Test func whoCannotBeAskedChangesNothing() throws {
+        let socket = try kept()
+        unlink(path)
+        try #require(mkdir(path, 0o700) == 0)
+        socket.keep()
+        let told = problem
+        try #require(!told.isEmpty && rmdir(path) == 0)
+        func unixSocket() -> Int32 {
+            Glibc.socket(
+                AF_UNIX,
+                Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        }
+        var open = [unixSocket()]
+        defer { for descriptor in open { close(descriptor) } }
+        let listener = open[0]
+        try #require(SocketAddress.withUnixAddress(path) { bind(listener, $0, $1) } == 0)
+        try #require(listen(listener, 0) == 0)
+        while open.count < 16 {
+            let caller = unixSocket()
+            open.append(caller)
+            if SocketAddress.withUnixAddress(path, { connect(caller, $0, $1) }) != 0 { break }
+        }
+        try #require(open.count < 16, "its queue is full")
+        socket.keep()
+        #expect(problem == told)
+        for descriptor in open { close(descriptor) }
+        open = []
+        socket.keep()
+        #expect(isReached && health.problems.isEmpty)
+    }
+
     @Test func whatPreparesThePlaceIsAskedFirstAndItsFailureIsTold() throws {
         let place = directory.file("place")
         let path = place + "/socket"
@@ -94,7 +129,7 @@ import Testing
         let mayMake = directory.file("may")
         let socket = try KeptSocket(
             path, "the test's socket", logger: quietLogger,
-            report: { [health] in health.tell(socket: path, $0) },
+            report: health.tell(socket:_:),
             prepare: {
                 guard !Presence.isGone(mayMake) else { throw FileError(message: "not yet") }
                 mkdir(place, 0o700)
@@ -110,7 +145,7 @@ import Testing
     @Test func othersAreLetInEachTimeThatItIsBound() throws {
         let path = path
         let socket = try KeptSocket(
-            path, "the test's socket", logger: quietLogger, report: { _ in false },
+            path, "the test's socket", logger: quietLogger, report: { _, _ in false },
             bound: { chmod(path, 0o660) })
         for _ in 0..<2 {
             var status = stat()

@@ -26,7 +26,7 @@ import Testing
     }
 
     private func kept() throws -> KeptSocket {
-        try KeptSocket(path, "the test's socket", logger: quietLogger, report: { _ in false })
+        try KeptSocket(path, "the test's socket", logger: quietLogger, report: { _, _ in false })
     }
 
     /// Runs `body` beside a server and returns when both have ended.

@@ -46,7 +46,7 @@ import Testing
             process: SSHDProcess(files: files),
             sshd: SSHDWatch(KeptFiles(files), health: intake.health, logger: quietLogger),
             link: try KeptSocket(
-                directory.file("link"), "the link", logger: quietLogger, report: { _ in false }),
+                directory.file("link"), "the link", logger: quietLogger, report: { _, _ in false }),
             loginGrace: .seconds(1), logger: quietLogger)
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         handler.turnAway(ConnectedSocket(descriptor, peer: Endpoint(ip: try IPAddress(peer))))

@@ -346,29 +346,15 @@ import Testing
 
     @Test func anExpiredCertificateIsAProblem() async throws {
         try await LiveGate.serve { gate in
-            // `openssl ca` takes any two times; `x509 -days` makes nothing that has ended since OpenSSL 3.5.
-            let authority = """
-                [ca]
-                default_ca = tests
-                [tests]
-                database = index
-                new_certs_dir = .
-                rand_serial = yes
-                default_md = sha256
-                policy = names
-                [names]
-                commonName = supplied
-
-                """
-            try Data(authority.utf8).write(to: URL(filePath: gate.directory.file("ca.cnf")))
-            try Data().write(to: URL(filePath: gate.directory.file("index")))
+            let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             for arguments in [
-                "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -keyout live.key -out live.csr",
-                "ca -batch -config ca.cnf -selfsign -keyfile live.key -in live.csr "
-                    + "-startdate 20200101000000Z -enddate 20200102000000Z -notext -out live.pem",
+                [
+                    "openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+                    "live.key",
+                ],
+                ["bash", tests.path + "/expired.sh", "live.key", "old", "live.pem"],
             ] {
-                let made = try await Shell.run(
-                    ["openssl"] + arguments.split(separator: " ").map(String.init), in: gate.directory.path)
+                let made = try await Shell.run(arguments, in: gate.directory.path)
                 try #require(made.status == 0)
             }
             try Pair(gate: gate).keeper().refresh()

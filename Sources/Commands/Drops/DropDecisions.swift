@@ -16,8 +16,8 @@ struct DropDecisions {
         self.remark = remark
     }
 
-    /// Each is tried, whatever became of those before it. Exit status 70 when something failed with one of them, 75 when one cannot be
-    /// decided on now, and 1 when one was refused, in this order.
+    /// Each is tried, whatever became of those before it, as long as the gate can be asked. Exit status 70 when something failed with one
+    /// of them, 75 when one cannot be decided on now, and 1 when one was refused, in this order.
     /// - Parameter decide: decides on the drop of an id, and returns what is said of it.
     func make(
         of ids: [String], _ decide: (DropChanges, String, GateSettings) async throws -> String
@@ -32,7 +32,7 @@ struct DropDecisions {
                 do {
                     try answer.line(UntrustedText.stored(try await decide(drops, id, settings)))
                 } catch let failure as ManagementError
-                    where Self.ofOne.contains(failure.code)
+                    where Self.ofOne.contains(failure.code) && !failure.isOfConnection
                 {
                     Output.error(failure.description)
                     left.append(failure.code)

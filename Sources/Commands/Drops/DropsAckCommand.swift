@@ -8,7 +8,8 @@ struct DropsAckCommand: AsyncParsableCommand {
         commandName: "ack", abstract: "Say that the consumer is done with drops.",
         discussion: """
             The file and its receipt are removed after staging.keep_acknowledged. Exit status 1 when one of the ids \
-            is no released drop, and 75 when one cannot be acknowledged now, while staging fails: try again later.
+            is no released drop, 75 when one cannot be acknowledged now, while staging fails: try again later, and 70 \
+            when something failed with one; the other ids are acknowledged all the same.
             """)
 
     @Argument(help: "Ids of drops.", transform: ArgumentText.notEmpty) var ids: [String]

@@ -16,7 +16,8 @@ struct DropsVerifyCommand: ParsableCommand {
             What cannot be read is told with the reason, and the rest is verified; where nothing else is wrong, the \
             status is 78 when somebody has to set right who may read it, and 70 when reading fails.
 
-            With --format json each line has `id` and `finding`; of what cannot be read `reason`; of what is other than the \
+            With --format json each line has `id` and `finding`: intact, altered, receipt differs, unreadable, not \
+            compared, taken, pending, withdrawn or lost; of what cannot be read `reason`; of what is other than the \
             ledger says `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 (with \
             `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event) or receipt \
             (`members` names what it says otherwise). The last line counts.
@@ -62,7 +63,7 @@ struct DropsVerifyCommand: ParsableCommand {
         let colour: Colour =
             switch finding {
             case .altered, .receiptDiffers: .red
-            case .unreadable: .yellow
+            case .unreadable, .notCompared: .yellow
             default: .green
             }
         guard colour != .green || !ids.isEmpty else { return }

@@ -23,7 +23,7 @@ struct API: Sendable {
     let streams: StreamPlaces
     let entries: EntryLimit
     let logger: Logger
-    let failures = FailureLog()
+    let failures: FailureLog
 
     /// One request, and who makes it.
     struct Call: Sendable {
@@ -47,7 +47,7 @@ struct API: Sendable {
             return try await routed(request, context)
         } catch {
             let problem = Problem(error)
-            failures.tell(problem, "the API", to: logger)
+            failures.tell(problem, to: logger)
             intake.note(problem, of: request, from: context.peer)
             return problem.response
         }

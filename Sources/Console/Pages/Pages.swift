@@ -19,8 +19,8 @@ struct Pages: Sendable {
     let jobs: Jobs
     let streams: StreamPlaces
     let entries: EntryLimit
+    let failures: FailureLog
     let logins = LoginLimit()
-    let failures = FailureLog()
 
     /// nil: the path is no page's.
     func answer(_ request: Request, _ context: ConsoleContext) async -> Response? {
@@ -31,7 +31,7 @@ struct Pages: Sendable {
             response = try await answer()
         } catch {
             let problem = Problem(error)
-            failures.tell(problem, "the console", to: logger)
+            failures.tell(problem, to: logger)
             intake.note(problem, of: request, from: context.peer)
             response = page(of: problem, request)
         }

@@ -30,9 +30,6 @@ package struct ControlClient: GateAuthority {
         }
     }
 
-    /// It answers, in another language.
-    private struct OtherVersion: Error {}
-
     /// How the running gate is.
     package func state() async throws -> GateState {
         guard case .state(let state) = try await ask(.state) else { throw Self.strange }
@@ -149,8 +146,16 @@ package struct ControlClient: GateAuthority {
     /// The gate goes on without us.
     package func close() async {}
 
-    private static let again =
-        "it starts or ends now, or too many ask it at once: see what came of this, and run it again"
+    /// Of a question that was not answered, and that may be asked again where the gate starts or ends.
+    private static func unreached(_ error: LocalSocketError) -> ManagementError {
+        let mayPass = error.isNobodyThere || error.hasHungUp || error.isCrowded
+        return ManagementError(
+            mayPass ? .unavailable : .internalError, "the running gate cannot be asked: \(error)",
+            fix: mayPass
+                ? "it starts or ends now, or too many ask it at once: run this again in a moment" : nil,
+            retryAfter: mayPass ? 5 : nil, cause: error)
+    }
+
     private static let strange = ManagementError(
         .internalError, "the running gate answered something else than what was asked")
 
@@ -191,21 +196,27 @@ package struct ControlClient: GateAuthority {
         let path = path
         let line = try JSONLine.encode(ControlEnvelope(question))
         return try await Self.calls.run {
-            let reply: [UInt8]
+            let connection: LineConnection
             do throws(LocalSocketError) {
-                let connection = try LineConnection(
+                connection = try LineConnection(
                     path: path, longest: Control.longestLine, answerTimeout: answerTimeout,
                     sendTimeout: Self.patience)
                 try connection.send(line)
-                reply = try connection.receive()
             } catch {
-                let mayPass = error.isNobodyThere || error.hasHungUp
+                throw Self.unreached(error)
+            }
+            let reply: [UInt8]
+            do throws(LocalSocketError) { reply = try connection.receive() } catch {
+                guard error.hasHungUp, !question.request.mayBeRepeated else { throw Self.unreached(error) }
                 throw ManagementError(
-                    mayPass ? .unavailable : .internalError, "the running gate cannot be asked: \(error)",
-                    fix: mayPass ? Self.again : nil,
-                    retryAfter: mayPass ? 5 : nil, cause: error)
+                    .internalError,
+                    "the running gate was asked, and whether it was done is not known: \(error)",
+                    fix: "see it with `dropgate attempts --limit 5` before you run this again", cause: error)
             }
             return try Self.answer(reply)
         }
     }
 }
+
+/// A gate answers, in another language.
+struct OtherVersion: Error {}

@@ -36,6 +36,17 @@ package enum ControlRequest: Codable, Sendable, Hashable {
     case withdrawPulled(drop: String, there: String)
     case checkpoint
     case rotateKey
+
+    /// Whether it may be asked once more where nobody knows whether it was done: it changes nothing, or the same again.
+    var mayBeRepeated: Bool {
+        switch self {
+        case .hello, .state, .recordAccess, .expectConnection, .acknowledge, .standing, .discardFetched,
+            .importDrop, .heldPulls,
+            .checkpoint:
+            true
+        case .recordChange, .releaseHeld, .withdraw, .releasePulled, .withdrawPulled, .rotateKey: false
+        }
+    }
 }
 
 package enum ControlAnswer: Codable, Sendable, Hashable {

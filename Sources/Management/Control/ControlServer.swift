@@ -59,7 +59,7 @@ package struct ControlServer: Service {
     private func opened() throws(ListenError) -> KeptSocket {
         try KeptSocket(
             path, "the control socket", logger: logger,
-            report: { [path, health] in health.tell(socket: path, $0) },
+            report: health.tell(socket:_:),
             prepare: { [path, readers] in
                 let directory = Paths.directory(of: path)
                 try GateDirectories.make(directory)

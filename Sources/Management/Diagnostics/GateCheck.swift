@@ -213,7 +213,7 @@ struct GateCheck {
     /// A program that could not be started for want of processes, or did not end, may do so later.
     private static func finding(_ error: SSHDError) -> Finding {
         var finding = Finding.fatal("openssh", "\(error)", fix: Finding.mend)
-        if ManagementError(error).code == .unavailable { finding.start = .isPutOff }
+        if error.code == .busy { finding.start = .isPutOff }
         return finding
     }
 

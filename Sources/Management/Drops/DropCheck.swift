@@ -71,9 +71,12 @@ struct DropCheck {
             return (.taken, nil)
         }
         let view = try DropView(record, reader)
-        guard let expected = ContentDigest.Expected(view) else { return (.notCompared, nil) }
         let (receipt, barrier) = self.receipt(of: record)
         do {
+            guard let expected = ContentDigest.Expected(view) else {
+                _ = try staging.ready.openReleased(record.readyPath)
+                return (.notCompared, nil)
+            }
             if let difference = try self.difference(of: record, expected, line: receipt?.line) {
                 return (.altered, difference)
             }

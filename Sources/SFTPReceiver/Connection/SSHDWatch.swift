@@ -3,6 +3,7 @@
 import Intake
 import Logging
 import Settings
+import Staging
 import Synchronization
 
 final class SSHDWatch: Sendable {
@@ -80,7 +81,8 @@ final class SSHDWatch: Sendable {
             logger.warning(
                 "files of sshd were gone from \(kept.files.layout.directory), and are written again")
         } catch {
-            failed("sshd's files are gone and cannot be written again: \(error)")
+            let hadNoRoom = (error as? StagingError)?.code == .full || (error as? SSHDError)?.code == .busy
+            failed("sshd's files are gone and cannot be written again: \(error)", hadNoRoom: hadNoRoom)
         }
     }
 

@@ -13,7 +13,7 @@ final class KeptFiles: Sendable {
     func write(_ accounts: AccountSnapshot) throws(StagingError) {
         try written.withLock { written throws(StagingError) in
             do throws(SSHDError) { if !files.areThere { try files.prepare() } } catch {
-                throw StagingError(.failed, "\(error)")
+                throw StagingError(error.code == .busy ? .full : .failed, "\(error)")
             }
             try files.write(accounts)
             written = accounts

@@ -60,8 +60,10 @@ struct SSHDFiles: Sendable {
     private func makeSeparationDirectory() throws(SSHDError) {
         let path = Self.separationDirectory
         guard configuration.isRoot, mkdir(path, 0o755) != 0, errno != EEXIST else { return }
+        let error = SystemError.last
         throw SSHDError(
-            .failed, "cannot make \(path), which sshd needs when it runs as root: \(SystemError.last)")
+            error.isFull ? .busy : .failed,
+            "cannot make \(path), which sshd needs when it runs as root: \(error)")
     }
 
     /// Whether sshd can be given the paths of all that it is to use.
