@@ -183,7 +183,7 @@ class Ledger(GateTest):
         os.rename(path, path + ".elsewhere")
         status, findings = self.doctor()
         self.assertEqual(status, 1)
-        found = self.found(findings, "ledger", "fail", path, "the running gate accepts nothing until")
+        found = self.found(findings, "ledger", "fail", path, "a running gate accepts nothing until")
         self.assertIn("move it back", found["fix"])
         os.rename(path + ".elsewhere", path)
         wait_until(lambda: self.doctor()[0] == 0, what="the end of the problem")

@@ -73,7 +73,8 @@ struct OpenFiles: Sendable {
                 throw LedgerError(
                     .unreadable,
                     "the ledger is being written, and \(path) is not the file that its writer has open: that was moved or removed, or "
-                        + "another one was put in its place; without it, what was written last would be missing",
+                        + "another one was put in its place; without it, what was written last would be missing, and a running gate "
+                        + "accepts nothing until it is back",
                     fix: fix(ifLost: path == paths.file ? lostFile : lostLog), mayPass: true)
             }
         }
