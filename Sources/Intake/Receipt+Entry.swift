@@ -61,6 +61,9 @@ package struct AcceptedEntry: Sendable {
             received: drop["received"]?.string.flatMap { Instant(rfc3339: $0) })
         detail = value["detail"]?.object ?? [:]
     }
+
+    /// The sender's modification time as it was when the drop was accepted, RFC 3339.
+    package var modified: String? { detail["modified"]?.string }
 }
 
 extension Receipt {
@@ -82,12 +85,14 @@ extension Receipt {
         func text(_ member: String) -> String? { entry.detail[member]?.string }
         duplicateOf = text("duplicate_of")
         sameEventAs = text("same_event_as")
-        let sent = text("name_as_sent") ?? StagingLayout.fileName(of: drop.readyPath)
+        // An event of a batch has the batch's path since its release. The entry has its own, but for one that was just appended.
+        let path = entry.facts.name.isEmpty ? drop.readyPath : entry.facts.name
+        let sent = text("name_as_sent") ?? StagingLayout.fileName(of: path)
         name = drop.name ?? sent
         uploadedAs = text("uploaded_as") ?? (name.utf8.elementsEqual(sent.utf8) ? nil : sent)
         envelope = text("envelope")
         contentType = text("content_type")
-        modified = drop.modified.flatMap(UploadRegistration.time) ?? text("modified")
+        modified = drop.modified.flatMap(UploadRegistration.time) ?? entry.modified
         origin = text("pulled_from")
         pulled = origin == nil ? nil : entry.time
     }

@@ -52,14 +52,19 @@ package final class OpenFile: ReleasedFile {
     }
 
     /// Calls `body` with the file's bytes, piece by piece (at most 1 MiB each), from its start.
-    package func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError) {
+    /// - Parameter limit: what comes after so many bytes is not read.
+    package func forEachPiece(
+        limit: Int64, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(StagingError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }
         var offset: Int64 = 0
-        while true {
-            let count = try read(into: buffer, at: offset)
+        while offset < limit {
+            let room = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[..<Int(min(limit - offset, Int64(buffer.count)))])
+            let count = try read(into: room, at: offset)
             if count == 0 { return }
-            body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            body(UnsafeRawBufferPointer(rebasing: room[..<count]))
             offset += Int64(count)
         }
     }

@@ -9,6 +9,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -141,6 +142,13 @@ class Gate:
         if check and result.returncode != 0:
             raise AssertionError(f"dropgate {arguments}: {result.returncode}\n{result.stdout}{result.stderr}")
         return result
+
+    def plain(self):
+        """Webhooks without TLS, from the next start on."""
+        text = read(self.config)
+        with open(self.config, "w") as file:
+            file.write(re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", text, count=1))
+        return self
 
     def start(self):
         """Returns when the gate says that it is ready."""

@@ -2,7 +2,6 @@
 itself decides nothing, strangers disturb nobody, and a balancer's checks keep the gate up and leave no entry."""
 import contextlib
 import itertools
-import re
 import socket
 import struct
 import subprocess
@@ -10,7 +9,7 @@ import unittest
 import uuid
 
 from balancers import Caddy, Envoy, HAProxy, Nginx, Way
-from gate import Gate, V2, read, wait_until
+from gate import Gate, V2, wait_until
 
 LISTED = "127.0.0.2"
 # None of them is. One for each occasion: the ledger counts what comes from one address more often.
@@ -42,9 +41,7 @@ class Behaviours:
                 "DROPGATE_WEBHOOK_TRUSTED_PROXIES": f"[{self.balancer.address}/32]"})
             self.addClassCleanup(gate.close)
             if way.upstream == "plain":
-                text = re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", read(gate.config), count=1)
-                with open(gate.config, "w") as file:
-                    file.write(text)
+                gate.plain()
             self.gates[kind] = gate.start()
         return self.gates[kind]
 

@@ -321,11 +321,7 @@ class Gates(Probing):
             self.assertNotIn("answer", report)
 
     def test_a_gate_without_tls_and_the_ssh_port(self):
-        gate = Gate()
-        text = read(gate.config)
-        with open(gate.config, "w") as file:
-            file.write(re.sub(r"(?m)^  tls:.*\n(    .*\n)*", "  plaintext: true\n", text, count=1))
-        with gate:
+        with Gate().plain() as gate:
             self.probe(gate.url, "--source", LISTED, code="tls_on_plain")
             report = self.probe(gate.url.replace("https", "http"), "--source", LISTED)
             self.assertIn("accepted by test/vsee", report["summary"])

@@ -304,4 +304,40 @@ struct ReadyStoreMaker: Sendable, CustomTestStringConvertible {
         #expect(try area.ready.released(below: "sftp/acme/").sorted() == ["sftp/acme/a", "sftp/acme/d/b"])
         #expect(try area.ready.isOccupied("sftp/acme/d"), "it is not empty")
     }
+
+    /// Whoever has put it there.
+    @Test(arguments: ReadyStoreMaker.all)
+    func allThatLiesThereIsFound(maker: ReadyStoreMaker) throws {
+        let area = try maker.open(home)
+        #expect(try Self.found(area).isEmpty)
+        try area.ready.release(
+            staged(area, "1"), readyPath: "sftp/acme/a", receipt: Self.receipt(Self.drop(1)), now: Self.now)
+        let ready = home.path + "/ready/"
+        symlink("/etc", ready + "sftp/acme/directory")
+        symlink("a", ready + "sftp/acme/file")
+        mkfifo(ready + "pipe", 0o600)
+        mkdir(ready + "empty", 0o700)
+        // Deeper than anything of the gate's.
+        let deepest = Array(repeating: "d", count: 2 + DropPath.deepest + 1).joined(separator: "/")
+        try FileManager.default.createDirectory(
+            atPath: ready + deepest + "/below", withIntermediateDirectories: true)
+        close(open(Array((ready + "no").utf8CString.dropLast()) + [-1, 0], O_CREAT | O_WRONLY, 0o600))
+        let found = try Self.found(area)
+        #expect(
+            found == [
+                "other \(deepest)", "other no\u{FFFD}", "other pipe", "other sftp/acme/directory",
+                "other sftp/acme/file",
+                "regularFile sftp/acme/a",
+            ])
+        #expect(try area.ready.released(below: "").sorted() == ["sftp/acme/a"])
+        #expect(throws: CancellationError.self, "what the caller throws ends it") {
+            try area.ready.forEachFound(below: "sftp/") { _ in throw CancellationError() }
+        }
+    }
+
+    private static func found(_ area: StagingArea) throws -> [String] {
+        var found: [String] = []
+        try area.ready.forEachFound(below: "") { found.append("\($0.kind) \($0.path)") }
+        return found.sorted()
+    }
 }

@@ -39,6 +39,42 @@ import Testing
                 + "\n")
     }
 
+    @Test(arguments: [
+        "", "{}", "null", "[]", #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n"}"#,
+        #"{"bytes":"0","channel":"sftp","drop":"d","file":"f","name":"n","received":"t"}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","received":"t"}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t"}{}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","line":"1"}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","source":4}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","entries":[4]}"#,
+        #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","format":9223372036854775808}"#,
+    ])
+    func whatMayMeanTwoThingsOrNothingIsNoReceipt(text: String) {
+        #expect(throws: StagingError.self) { try Receipt(parsing: Array(text.utf8)) }
+    }
+
+    @Test func whatALaterReleaseMayWriteIsPassedOver() throws {
+        let text =
+            #"{"bytes":0,"channel":"sftp","drop":"d","file":"f","name":"n","received":"t","z":{"a":[true]}}"#
+        var expected = Receipt(drop: "d", channel: "sftp", name: "n", file: "f", bytes: 0, received: "t")
+        expected.format = nil
+        #expect(try Receipt(parsing: Array(text.utf8)) == expected)
+    }
+
+    @Test(arguments: [
+        #"{"receipt":R}"#, #"{"body":"x"}"#, #"{"body":1,"receipt":R}"#,
+        #"{"body":"x","body_base64":"eA==","receipt":R}"#,
+        #"{"body":"x","body":"x","receipt":R}"#, #"{"body_base64":"e","receipt":R}"#,
+        #"{"body":"x","receipt":R,"receipt":R}"#,
+        #"{"body":"x","receipt":{}}"#, "R", "",
+    ])
+    func whatMayMeanTwoThingsOrNothingIsNoLine(text: String) {
+        let receipt = String(decoding: Self.full.encoded().dropLast(), as: UTF8.self)
+        #expect(throws: StagingError.self) {
+            try BatchLine(parsing: Array(text.replacing("R", with: receipt).utf8))
+        }
+    }
+
     @Test(arguments: [Array("{ \"a\" : 1 }\n".utf8), [], [0xFF, 0x00], Array("\u{7F}ü\u{2028}".utf8)])
     func aLineOfABatchGivesTheExactBytesBack(body: [UInt8]) throws {
         var json = CanonicalJSON()

@@ -10,17 +10,19 @@ struct DropsVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Compare released files and their receipts with the ledger.",
         discussion: """
-            A file that its consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, \
-            or its receipt other facts, than the ledger says, or when something else than a file lies in its place. \
+            Without ids it also looks at all that lies under ready/: what no drop is known by is foreign. A file that its \
+            consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, or its receipt other \
+            facts, than the ledger says, when something else than a file lies in its place, or when something is foreign. \
             Each of them is told with what differs. A drop whose entry the ledger's retention has removed is not compared. \
             What cannot be read is told with the reason, and the rest is verified; where nothing else is wrong, the \
             status is 78 when somebody has to set right who may read it, and 70 when reading fails.
 
-            With --format json each line has `id` and `finding`: intact, altered, receipt differs, unreadable, not \
-            compared, taken, pending, withdrawn or lost; of what cannot be read `reason`; of what is other than the \
-            ledger says `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 (with \
-            `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event) or receipt \
-            (`members` names what it says otherwise). The last line counts.
+            With --format json each line has `finding` (intact, altered, receipt differs, unreadable, foreign, not compared, \
+            taken, pending, withdrawn or lost) and `id`; what no drop is known by has `file` in place of it, and of a \
+            batch's file `lines`, the first and the last that are no event's. What cannot be read has `reason`; what is other \
+            than the ledger says has `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 \
+            (with `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event), or \
+            receipt or receipt in line (`members` names what it says otherwise). The last line counts.
             """)
 
     @Argument(help: "Ids of drops; all released ones when none is given.", transform: ArgumentText.notEmpty)
@@ -43,7 +45,7 @@ struct DropsVerifyCommand: ParsableCommand {
             try lines.finish()
             try summarise(counts)
         } then: {
-            if counts[.altered] != nil || counts[.receiptDiffers] != nil {
+            if counts.keys.contains(where: \.isWrong) {
                 throw ExitCode(ExitStatus.no.rawValue)
             }
             if let failure { throw Self.unreadable(counts[.unreadable] ?? 0, failure) }
@@ -58,28 +60,26 @@ struct DropsVerifyCommand: ParsableCommand {
             fix: first.fix, cause: first.cause)
     }
 
-    private func show(_ drop: VerifiedDrop) throws {
-        let (record, finding) = (drop.record, drop.finding)
+    private func show(_ verdict: DropVerdict) throws {
+        let finding = verdict.finding
         let colour: Colour =
             switch finding {
-            case .altered, .receiptDiffers: .red
+            case _ where finding.isWrong: .red
             case .unreadable, .notCompared: .yellow
             default: .green
             }
         guard colour != .green || !ids.isEmpty else { return }
         if output.isJSON {
-            var members: [String: JSONValue] = [
-                "id": .string(record.id), "finding": .string(finding.rawValue),
-            ]
-            members["reason"] = drop.failure.map { .string($0.description) }
-            members.merge(drop.difference?.json ?? [:]) { own, _ in own }
+            var members = verdict.subject.json
+            members["finding"] = .string(finding.rawValue)
+            members["reason"] = verdict.failure.map { .string($0.description) }
+            members.merge(verdict.difference?.json ?? [:]) { own, _ in own }
             try Output.json(.object(members))
         } else {
-            let why = drop.failure?.description ?? drop.difference?.description
+            let why = verdict.failure?.description ?? verdict.difference?.description
             let reason = why.map { ": " + UntrustedText.stored($0) } ?? ""
             try Output.line(
-                "\(colour(finding.rawValue))  \(record.id)  \(UntrustedText.stored(record.readyPath))\(reason)"
-            )
+                "\(colour(finding.rawValue))  \(UntrustedText.stored("\(verdict.subject)"))\(reason)")
         }
     }
 
@@ -89,7 +89,8 @@ struct DropsVerifyCommand: ParsableCommand {
             try Output.json(.object(Dictionary(uniqueKeysWithValues: members)))
         } else {
             // Of all released ones no other finding is possible, but for what cannot be read, which is rare.
-            let always: Set<DropFinding> = [.intact, .altered, .receiptDiffers, .taken]
+            var always: Set<DropFinding> = [.intact, .altered, .receiptDiffers, .taken]
+            if ids.isEmpty { always.insert(.foreign) }
             let words = DropFinding.allCases.filter { always.contains($0) || counts[$0] != nil }
                 .map { "\(counts[$0] ?? 0) \($0.rawValue)" }
             try Output.line(words.joined(separator: ", "))

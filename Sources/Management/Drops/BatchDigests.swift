@@ -27,67 +27,81 @@ struct ContentDigest: Hashable {
 }
 
 final class BatchDigests {
+    /// What stands in one line.
+    struct Event {
+        let content: ContentDigest
+        let receipt: Receipt
+    }
+
+    /// Lines behind those of the ledger's events.
+    struct StrayLines: Hashable {
+        let readyPath: String
+        /// From 1.
+        let lines: ClosedRange<Int>
+    }
+
     /// Of the batch that was read last. Who looks at it later sees it as it was then.
     private struct Batch {
         let readyPath: String
-        /// nil: such a line holds no event.
-        let lines: [ContentDigest?]
-        /// By the ledger alone; nil: nobody has asked.
-        var numbers: [String: Int]?
+        /// From 1, by their drops: lines are in the order of the entries.
+        let numbers: [String: Int]
+        /// As many as the ledger has events of it; nil: such a line holds none.
+        let events: [Event?]
     }
-
-    /// More lines than a batch of the gate's has (`Stager`): what is behind them is none of its events.
-    private static let mostLines = 1 << 16
 
     private let staging: StagingArea
     private let reader: any LedgerReading
     private var last: Batch?
+    /// Of all batches that were read.
+    private(set) var strayLines: Set<StrayLines> = []
 
     init(staging: StagingArea, reader: any LedgerReading) {
         self.staging = staging
         self.reader = reader
     }
 
-    /// The event of a drop, and in which line it was looked for.
-    /// - Parameter line: from 1, as its receipt has it; nil where there is no receipt.
-    func event(of record: DropRecord, line: Int?) throws -> (content: ContentDigest?, line: Int?) {
-        var batch = try self.batch(record.readyPath)
-        guard let number = try line ?? self.line(of: record, in: &batch) else { return (nil, nil) }
-        guard number > 0, number <= batch.lines.count else { return (nil, number) }
-        return (batch.lines[number - 1], number)
+    /// The event of a drop, and in which line it was looked for: from 1; nil where the ledger does not say which is its own.
+    /// Throws `StagingError`, `LedgerError`, and a `DropDifference` where the file is none of the gate's batches.
+    func event(of record: DropRecord) throws -> (event: Event?, line: Int?) {
+        let batch = try self.batch(record.readyPath)
+        guard let number = batch.numbers[record.id] else { return (nil, nil) }
+        return (number <= batch.events.count ? batch.events[number - 1] : nil, number)
     }
+
+    /// What was read of a batch is read anew.
+    func forget() { last = nil }
 
     private func batch(_ readyPath: String) throws -> Batch {
         if let last, last.readyPath == readyPath { return last }
         // Two are never kept at once.
         last = nil
-        let batch = Batch(readyPath: readyPath, lines: try lines(of: readyPath))
+        let ids = try BatchEvents(staging: staging, reader: reader).ids(at: readyPath)
+        let (events, lines) = try read(readyPath, most: ids.count)
+        strayLines = strayLines.filter { $0.readyPath != readyPath }
+        if lines > ids.count, !ids.isEmpty {
+            strayLines.insert(StrayLines(readyPath: readyPath, lines: ids.count + 1...lines))
+        }
+        let batch = Batch(
+            readyPath: readyPath,
+            numbers: Dictionary(zip(ids, 1...), uniquingKeysWith: { first, _ in first }), events: events)
         last = batch
         return batch
     }
 
-    private func line(of record: DropRecord, in batch: inout Batch) throws -> Int? {
-        if batch.numbers == nil {
-            let ids = try BatchEvents(staging: staging, reader: reader).ids(at: batch.readyPath)
-            batch.numbers = Dictionary(zip(ids, 1...), uniquingKeysWith: { first, _ in first })
-            last = batch
-        }
-        return batch.numbers?[record.id]
-    }
-
-    private func lines(of readyPath: String) throws -> [ContentDigest?] {
+    /// The first events, and how many lines there are in all.
+    private func read(_ readyPath: String, most: Int) throws -> (events: [Event?], lines: Int) {
         let file = try staging.ready.openReleased(readyPath)
-        guard try file.size() <= BatchEvents.longest else { return [] }
-        var lines: [ContentDigest?] = []
-        var (bytes, line): (Int, [UInt8]) = (0, [])
+        // It may grow while it is read.
+        let size = try file.size()
+        guard size <= BatchEvents.longest else { throw DropDifference.tooLarge(found: size) }
+        var events: [Event?] = []
+        var (lines, line): (Int, [UInt8]) = (0, [])
         func end() {
-            if lines.count < Self.mostLines { lines.append(Self.digest(line)) }
+            lines += 1
+            if events.count < most { events.append(Self.event(in: line)) }
             line.removeAll(keepingCapacity: true)
         }
-        try file.forEachPiece { piece in
-            // It may have grown since.
-            bytes += piece.count
-            guard bytes <= BatchEvents.longest else { return }
+        try file.forEachPiece(limit: size) { piece in
             var rest = piece[...]
             while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 line += rest[..<newline]
@@ -96,12 +110,14 @@ final class BatchDigests {
             }
             line += rest
         }
-        end()
-        return lines
+        if !line.isEmpty { end() }
+        return (events, lines)
     }
 
-    private static func digest(_ line: [UInt8]) -> ContentDigest? {
-        guard let body = (try? BatchLine(parsing: line))?.bytes else { return nil }
-        return ContentDigest(bytes: Int64(body.count), sha256: SHA256.hash(data: body))
+    private static func event(in line: [UInt8]) -> Event? {
+        guard let line = try? BatchLine(parsing: line) else { return nil }
+        let content = ContentDigest(
+            bytes: Int64(line.bytes.count), sha256: SHA256.hash(data: line.bytes))
+        return Event(content: content, receipt: line.receipt)
     }
 }

@@ -1,45 +1,16 @@
 // Looks at one released drop: its bytes under ready/ and its receipt against its ledger entry.
-import Foundation
 import Intake
-package import Ledger
+import JSON
+import Ledger
 import Staging
 import TLS
-
-/// Of one drop.
-package enum DropFinding: String, Sendable, Hashable, CaseIterable {
-    case intact
-    /// The bytes are other ones, or no regular file lies in its place.
-    case altered
-    /// It lies there, and it or its receipt cannot be read.
-    case unreadable
-    /// The bytes are right, but the receipt is absent or says something else than the ledger.
-    case receiptDiffers = "receipt differs"
-    /// Not under `ready/` any more: its consumer has it.
-    case taken
-    /// Not yet under `ready/`.
-    case pending
-    /// Taken back by its sender; in quarantine.
-    case withdrawn
-    /// Its bytes are gone; the ledger says when that was found.
-    case lost
-    /// It lies there, and its entry was removed by the ledger's retention: there is nothing left to compare it with.
-    case notCompared = "not compared"
-}
-
-/// What a look at one drop has found.
-package struct VerifiedDrop: Sendable {
-    package let record: DropRecord
-    package let finding: DropFinding
-    /// What is other than the ledger says: of `altered` and `receiptDiffers`; nil for every other finding.
-    package let difference: DropDifference?
-    /// Why it could not be read; nil for every other finding.
-    package let failure: ManagementError?
-}
 
 struct DropCheck {
     private let staging: StagingArea
     private let reader: any LedgerReading
     private let batches: BatchDigests
+    /// What lies there and is a drop's.
+    private let owned = PathSet()
 
     /// Never makes a staging directory: one that is not there cannot be verified.
     init(staging path: String, reader: any LedgerReading) throws {
@@ -50,71 +21,131 @@ struct DropCheck {
     }
 
     /// A drop that cannot be read keeps no other from its turn. Throws `LedgerError`.
-    func look(at record: DropRecord) throws -> VerifiedDrop {
-        do {
-            let (finding, difference) = try self.finding(of: record)
-            return VerifiedDrop(record: record, finding: finding, difference: difference, failure: nil)
-        } catch let error as StagingError {
-            return VerifiedDrop(
-                record: record, finding: .unreadable, difference: nil, failure: ManagementError(error))
+    func look(at record: DropRecord) throws -> DropVerdict {
+        let verdict = try verdict(of: record)
+        // A running gate may have changed it, or its receipt, while it was looked at.
+        guard verdict.finding.isWrong, let now = try reader.drop(id: record.id), now != record else {
+            return verdict
+        }
+        batches.forget()
+        return try self.verdict(of: now)
+    }
+
+    /// What lies under `ready/` and is no drop's; of batches that were looked at, lines. Best once all drops were looked at: of others the
+    /// ledger is asked. Throws `LedgerError`, `StagingError` where `ready/` itself cannot be read, and what `found` throws.
+    func lookForStrays(_ found: (DropVerdict) throws -> Void) throws {
+        func tell(_ path: String, lines: ClosedRange<Int>? = nil, _ barrier: StagingError? = nil) throws {
+            try found(
+                DropVerdict(
+                    subject: .place(path, lines: lines), finding: barrier == nil ? .foreign : .unreadable,
+                    difference: nil, failure: barrier.map(ManagementError.init)))
+        }
+        for stray in batches.strayLines.sorted(by: { $0.readyPath < $1.readyPath }) {
+            try tell(stray.readyPath, lines: stray.lines)
+        }
+        let owners = DropOwners(staging: staging, reader: reader)
+        try staging.ready.forEachFound(below: "") { place in
+            if case .closed(let barrier) = place.kind { return try tell(place.path, barrier) }
+            guard !owned.contains(place.path), try owners.isStray(place.path) else { return }
+            try tell(place.path)
         }
     }
 
-    private func finding(of record: DropRecord) throws -> (DropFinding, DropDifference?) {
+    private func verdict(of record: DropRecord) throws -> DropVerdict {
+        func verdict(
+            _ finding: DropFinding, _ difference: DropDifference? = nil, _ failure: ManagementError? = nil
+        ) -> DropVerdict {
+            DropVerdict(subject: .drop(record), finding: finding, difference: difference, failure: failure)
+        }
+        do {
+            return verdict(try finding(of: record))
+        } catch let difference as DropDifference {
+            return verdict(difference.isOfReceipt ? .receiptDiffers : .altered, difference)
+        } catch let error as StagingError {
+            return verdict(.unreadable, nil, ManagementError(error))
+        }
+    }
+
+    /// Throws a `DropDifference` where something is other than the ledger says.
+    private func finding(of record: DropRecord) throws -> DropFinding {
         switch record.state {
-        case .pending: return (.pending, nil)
-        case .withdrawn: return (.withdrawn, nil)
-        case .lost: return (.lost, nil)
+        case .pending: return .pending
+        case .withdrawn: return .withdrawn
+        case .lost: return .lost
         case .released, .taken, .acknowledged, .forgotten: break
         }
-        guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else {
-            return (.taken, nil)
-        }
+        guard try staging.ready.stillHolds(record.readyPath), try isStill(record) else { return .taken }
+        owned.insert(record.readyPath)
         let view = try DropView(record, reader)
-        let (receipt, barrier) = self.receipt(of: record)
+        let embedded: BatchDigests.Event?
         do {
             guard let expected = ContentDigest.Expected(view) else {
                 _ = try staging.ready.openReleased(record.readyPath)
-                return (.notCompared, nil)
+                return .notCompared
             }
-            if let difference = try self.difference(of: record, expected, line: receipt?.line) {
-                return (.altered, difference)
-            }
+            embedded = try compare(record, with: expected)
         } catch let error as StagingError where error.code == .badPath {
             // A directory, a link or a pipe lies there.
-            return (.altered, .noFile(what: error.message))
+            throw DropDifference.noFile(what: error.message)
         } catch let error as StagingError where error.code == .notFound {
             // Since the first look.
-            return (.taken, nil)
+            return .taken
         }
-        if let barrier { throw barrier }
-        guard let receipt else { return (.receiptDiffers, .receipt(members: [])) }
-        let others = Self.otherMembers(of: receipt, record, view)
-        return others.isEmpty ? (.intact, nil) : (.receiptDiffers, .receipt(members: others))
+        try compareReceipts(of: record, view, embedded)
+        return .intact
     }
 
-    /// The names of what a receipt says otherwise than the ledger.
+    // MARK: Receipts
+
+    /// What its consumer reads has to say what the ledger does: the receipt in `receipts/`, and that in the line of a batch.
+    private func compareReceipts(
+        of record: DropRecord, _ view: DropView, _ embedded: BatchDigests.Event?
+    ) throws {
+        guard let receipt = try receipt(of: record) else { throw DropDifference.receipt(members: []) }
+        let line = embedded == nil ? nil : try batches.event(of: record).line
+        var others = Self.otherMembers(of: receipt, record, view, line: line)
+        guard others.isEmpty else { throw DropDifference.receipt(members: others) }
+        guard let embedded else { return }
+        others = Self.otherMembers(of: embedded.receipt, record, view, line: line)
+        guard others.isEmpty else { throw DropDifference.receiptInLine(members: others) }
+    }
+
+    /// The names of what a receipt says otherwise than the ledger, sorted. Of `modified` the time of the entry is right, too: of a drop
+    /// whose sender has set it anew the receipt is written after the ledger.
     private static func otherMembers(
-        of receipt: Receipt, _ record: DropRecord, _ view: DropView
+        of receipt: Receipt, _ record: DropRecord, _ view: DropView, line: Int?
     ) -> [String] {
-        var members: [String] = []
-        if receipt.drop != record.id { members.append("drop") }
-        if receipt.seq != record.seq { members.append("seq") }
-        if receipt.bytes != view.bytes { members.append("bytes") }
-        if receipt.sha256 != view.receipt.sha256 { members.append("sha256") }
-        if receipt.file != StagingLayout.released(record.readyPath) { members.append("file") }
-        return members
+        var expected = view.receipt
+        expected.file = StagingLayout.released(record.readyPath)
+        expected.line = line
+        // The ledger does not have these, or has them without a proof.
+        (expected.format, expected.released) = (receipt.format, receipt.released)
+        (expected.reason, expected.path) = (nil, nil)
+        if receipt.modified == view.modifiedAtFirst { expected.modified = receipt.modified }
+        let (found, wanted) = (receipt.encoded(), expected.encoded())
+        guard found != wanted else { return [] }
+        let (foundMembers, wantedMembers) = (Self.members(found), Self.members(wanted))
+        return Set(foundMembers.keys).union(wantedMembers.keys)
+            .filter { foundMembers[$0] != wantedMembers[$0] }.sorted()
     }
 
-    /// The receipt, or why this process may not read it. Neither: there is none, or what lies there is none of the gate's.
-    private func receipt(of record: DropRecord) -> (receipt: Receipt?, barrier: StagingError?) {
+    /// The bytes of each.
+    private static func members(_ receipt: [UInt8]) -> [String: [UInt8]] {
+        ((try? JSONValue(parsing: receipt))?.object ?? [:]).mapValues(CanonicalJSON.encode)
+    }
+
+    /// nil: there is none, or what lies there is none of the gate's. Throws where this process may not read it.
+    private func receipt(of record: DropRecord) throws -> Receipt? {
         do {
-            return (try staging.ready.receipt(record.id, at: record.readyPath), nil)
-        } catch {
-            let barrier = error as? StagingError
-            return (nil, barrier?.needsMending == true ? barrier : nil)
+            return try staging.ready.receipt(record.id, at: record.readyPath)
+        } catch let error as StagingError where error.needsMending {
+            throw error
+        } catch is StagingError {
+            return nil
         }
     }
+
+    // MARK: Data
 
     /// Whether what lies at the path is this drop, not a later one that was given the name since.
     private func isStill(_ record: DropRecord) throws -> Bool {
@@ -122,32 +153,44 @@ struct DropCheck {
         return try reader.newestUpload(readyPath: record.readyPath)?.id == record.id
     }
 
-    /// What the data of a drop has other than its entry says; nil: nothing.
-    /// - Parameter line: of a batch, as its receipt has it.
-    private func difference(
-        of record: DropRecord, _ expected: ContentDigest.Expected, line: Int?
-    ) throws -> DropDifference? {
-        let found: ContentDigest
-        if StagingLayout.holdsLines(record.readyPath) {
-            let event = try batches.event(of: record, line: line)
-            guard let content = event.content else { return .line(event.line) }
-            found = content
-        } else {
-            found = try content(of: record)
+    /// Throws a `DropDifference` where the data of a drop is other than its entry says. Returns what its line has, of an event of a batch
+    /// with one file.
+    private func compare(
+        _ record: DropRecord, with expected: ContentDigest.Expected
+    ) throws -> BatchDigests.Event? {
+        guard StagingLayout.holdsLines(record.readyPath) else {
+            try compare(content(of: record, expected), with: expected)
+            return nil
         }
-        guard found.bytes == expected.bytes else {
-            return .size(expected: expected.bytes, found: found.bytes)
-        }
-        return found.hex == expected.sha256 ? nil : .sha256(expected: expected.sha256, found: found.hex)
+        let (event, line) = try batches.event(of: record)
+        guard let event else { throw DropDifference.line(line) }
+        try compare(event.content, with: expected)
+        return event
     }
 
-    private func content(of record: DropRecord) throws -> ContentDigest {
-        var hash = SHA256()
-        var bytes: Int64 = 0
-        try staging.ready.openReleased(record.readyPath).forEachPiece { piece in
-            hash.update(bufferPointer: piece)
-            bytes += Int64(piece.count)
+    private func compare(_ found: ContentDigest, with expected: ContentDigest.Expected) throws(DropDifference)
+    {
+        guard found.bytes == expected.bytes else {
+            throw DropDifference.size(expected: expected.bytes, found: found.bytes)
         }
-        return ContentDigest(bytes: bytes, sha256: hash.finalize())
+        guard found.hex == expected.sha256 else {
+            throw DropDifference.sha256(expected: expected.sha256, found: found.hex)
+        }
+    }
+
+    /// A file of another size is not read.
+    private func content(of record: DropRecord, _ expected: ContentDigest.Expected) throws -> ContentDigest {
+        let file = try staging.ready.openReleased(record.readyPath)
+        var size = try file.size()
+        guard size == expected.bytes else {
+            throw DropDifference.size(expected: expected.bytes, found: size)
+        }
+        var hash = SHA256()
+        size = 0
+        try file.forEachPiece(limit: expected.bytes) { piece in
+            hash.update(bufferPointer: piece)
+            size += Int64(piece.count)
+        }
+        return ContentDigest(bytes: size, sha256: hash.finalize())
     }
 }

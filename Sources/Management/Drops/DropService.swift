@@ -161,25 +161,25 @@ package struct DropService: Sendable {
             DropView.init(held:))
     }
 
-    /// Compares released files and their receipts with the ledger. A drop that cannot be read is a finding; what the ledger throws ends it.
+    /// Compares released files and their receipts with the ledger and, of all drops, what lies under `ready/` with what was released.
+    /// A drop that cannot be read is a finding; what the ledger throws ends it.
     /// - Parameters:
-    ///   - ids: none: all released drops.
+    ///   - ids: none: all released drops, and all that lies under `ready/`.
     ///   - progress: how many entries of the ledger are behind, of how many.
-    ///   - found: what was found of each.
+    ///   - found: what was found of each drop, and what is no drop's.
     /// Returns how often each finding was made.
     package func verify(
         _ ids: [String] = [], progress: (Int64, Int64) -> Void,
-        found: (VerifiedDrop) throws -> Void
+        found: (DropVerdict) throws -> Void
     ) throws -> [DropFinding: Int64] {
         let reader = try settings.ledgerHandle.reader()
         let check = try DropCheck(staging: settings.staging.path, reader: reader)
         var counts: [DropFinding: Int64] = [:]
-        func look(at record: DropRecord) throws {
-            let drop = try check.look(at: record)
-            counts[drop.finding, default: 0] += 1
-            try found(drop)
+        func tell(_ verdict: DropVerdict) throws {
+            counts[verdict.finding, default: 0] += 1
+            try found(verdict)
         }
-        for id in ids { try look(at: TypedDrop(id).record(reader, settings)) }
+        for id in ids { try tell(check.look(at: TypedDrop(id).record(reader, settings))) }
         guard ids.isEmpty else { return counts }
         let all = try reader.lastSeq() ?? 0
         var before: Int64?
@@ -187,11 +187,12 @@ package struct DropService: Sendable {
             states: [.released, .taken, .acknowledged], before: before, limit: 500), let last = records.last
         {
             for record in records {
-                try look(at: record)
+                try tell(check.look(at: record))
                 progress(all - record.seq, all)
             }
             before = last.seq
         }
+        try check.lookForStrays(tell)
         return counts
     }
 

@@ -21,6 +21,8 @@ package struct DropView: Sendable {
     package let taken: Instant?
     /// The receipt's file, relative to the staging directory; nil for a drop that has none yet, or none any more.
     package let receiptFile: String?
+    /// The receipt's `modified` by the entry, before its sender has set it anew.
+    let modifiedAtFirst: String?
     /// Its entry was removed by the ledger's retention: size, digest and source are not known any more.
     private let isWithoutEntry: Bool
 
@@ -30,6 +32,7 @@ package struct DropView: Sendable {
         let entry = try reader.entry(seq: record.seq).flatMap { try? AcceptedEntry($0.json) }
         var receipt = entry.map { Receipt($0, drop: record) } ?? Self.receipt(withoutEntry: record)
         isWithoutEntry = entry == nil
+        modifiedAtFirst = record.modified == nil ? receipt.modified : entry?.modified
         receipt.file = Self.place(of: record, account: receipt.account)
         let written = look?.receipt(of: record, account: receipt.account)
         receipt.released = written.map(\.released) ?? record.released?.description
@@ -55,6 +58,7 @@ package struct DropView: Sendable {
         taken = nil
         receiptFile = Self.receiptFile(of: nil, receipt)
         isWithoutEntry = false
+        modifiedAtFirst = receipt.modified
     }
 
     private static func receipt(withoutEntry record: DropRecord) -> Receipt {

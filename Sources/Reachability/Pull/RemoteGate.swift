@@ -197,13 +197,12 @@ package actor RemoteGate {
             )
         }
         guard let lines = batch?.lines, line <= lines.count,
-            let parsed = try? BatchLine(parsing: lines[line - 1]), parsed.receipt.drop == receipt.drop,
-            let bytes = parsed.bytes
+            let parsed = try? BatchLine(parsing: lines[line - 1]), parsed.receipt.drop == receipt.drop
         else {
             batch = nil
             throw PullError(.mismatch, "line \(line) of \(receipt.file) there is not drop \(receipt.drop)")
         }
-        return bytes
+        return parsed.bytes
     }
 
     /// A whole file, read from its start to its end.

@@ -4,27 +4,29 @@ package import JSON
 
 /// `{"body":"…","receipt":{…}}`, or `body_base64` for bytes that are not UTF-8. The body's bytes are kept
 /// exactly, so the receipt's digest can be checked.
-package struct BatchLine: Decodable, Sendable {
-    package var receipt: Receipt
-    private var body: String?
-    private var bodyBase64: String?
+package struct BatchLine: Sendable {
+    package let receipt: Receipt
+    /// The event's.
+    package let bytes: [UInt8]
 
-    enum CodingKeys: String, CodingKey {
-        case receipt, body
-        case bodyBase64 = "body_base64"
-    }
-
-    /// Throws `StagingError` for what is no line of a batch.
+    /// Throws `StagingError` for what is no line of a batch, and for one with two bodies: consumers may take either.
     package init(parsing line: some Collection<UInt8>) throws(StagingError) {
-        do { self = try JSONDecoder().decode(BatchLine.self, from: Data(line)) } catch {
+        guard let json = try? JSONValue(parsing: Array(line)),
+            let receipt = json["receipt"].flatMap(Receipt.init),
+            let bytes = Self.body(of: json)
+        else {
             throw StagingError(
                 .failed, "a line of it is not as the gate wrote it; put the file back that the gate wrote")
         }
+        (self.receipt, self.bytes) = (receipt, bytes)
     }
 
-    package var bytes: [UInt8]? {
-        if let body { return Array(body.utf8) }
-        return bodyBase64.flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) }
+    private static func body(of line: JSONValue) -> [UInt8]? {
+        switch (line["body"], line["body_base64"]) {
+        case (.string(let text)?, nil): Array(text.utf8)
+        case (nil, .string(let text)?): Data(base64Encoded: text).map { [UInt8]($0) }
+        default: nil
+        }
     }
 
     /// Writes a line, without its newline.

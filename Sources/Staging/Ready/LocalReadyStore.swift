@@ -218,36 +218,6 @@ package final class LocalReadyStore: ReadyStore {
         return try place.directory.openFile(place.name)
     }
 
-    /// Links are left alone.
-    package func released(below root: String) throws(StagingError) -> [String] {
-        var found: [String] = []
-        do throws(StagingError) {
-            let start = try ready.subdirectory(root.split(separator: "/").map(String.init))
-            try collect(start, root, &found)
-        } catch {
-            // Nothing was released there yet.
-            guard error.code == .notFound else { throw error }
-        }
-        return found
-    }
-
-    private func collect(_ directory: Directory, _ path: String, _ found: inout [String]) throws(StagingError)
-    {
-        for name in try directory.names() {
-            guard let status = try directory.status(name) else { continue }
-            if status.isDirectory, path.utf8.count(where: { $0 == 0x2F }) < StagingLayout.deepest {
-                do throws(StagingError) {
-                    try collect(directory.subdirectory(name), "\(path)\(name)/", &found)
-                } catch {
-                    // Consumers may remove it, close it, or put something else there: what lies beside it shows all the same.
-                    guard error.code == .notFound || error.needsMending else { throw error }
-                }
-            } else if status.isRegular {
-                found.append(path + name)
-            }
-        }
-    }
-
     package func removeReleased(_ readyPath: String) throws(StagingError) -> Bool {
         do {
             let place = try location(readyPath, create: false)

@@ -68,9 +68,10 @@ package protocol ReadyStore: Sendable {
     func stillHolds(_ readyPath: String) throws(StagingError) -> Bool
     /// Opens a released file for reading (verification only).
     func openReleased(_ readyPath: String) throws(StagingError) -> any ReleasedFile
-    /// The files below a path that ends with a slash, in no order. Without those of directories that this process may not look into: of
-    /// what is closed to it nothing is known.
-    func released(below root: String) throws(StagingError) -> [String]
+    /// Calls `body` with everything that lies below a path, but for directories that can be looked into; in no order. Blocks; what it
+    /// throws ends it.
+    /// - Parameter root: ends with a slash; empty: all of `ready/`. Nothing where it is absent.
+    func forEachFound(below root: String, _ body: (FoundInReady) throws -> Void) throws
     /// Removes a released file and returns whether it was there.
     @discardableResult
     func removeReleased(_ readyPath: String) throws(StagingError) -> Bool
@@ -97,9 +98,28 @@ package protocol ReleasedFile: Sendable {
     /// As many bytes from `offset` on as there are and fit; 0 at the end.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StagingError) -> Int
     /// Calls `body` with the file's bytes, piece by piece (at most 1 MiB each), from its start.
-    func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError)
+    /// - Parameter limit: what comes after so many bytes is not read.
+    func forEachPiece(limit: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError)
     /// The whole file. Throws `.failed` when it is longer than `limit` bytes.
     func contents(limit: Int) throws(StagingError) -> [UInt8]
+}
+
+/// What lies in `ready/`, whoever has put it there.
+package struct FoundInReady: Sendable {
+    package enum Kind: Sendable {
+        case regularFile
+        /// A link, a pipe, a socket or a device; or a directory so deep that nothing of the gate's is in it.
+        case other
+        /// This process may not look at it, or into it; what lies there is not known.
+        case closed(StagingError)
+    }
+
+    /// Relative to `ready/`. A name that is no UTF-8 has U+FFFD in place of what is none, and cannot be asked for.
+    package let path: String
+    package let kind: Kind
+
+    /// Whether a name, or one in a path, may be such a one.
+    package static func isRepaired(_ name: String) -> Bool { name.unicodeScalars.contains("\u{FFFD}") }
 }
 
 /// An event to release. An object: a batch has thousands of them, and a copy of a receipt's many members for each step would cost.
@@ -127,7 +147,24 @@ extension Receipt {
     }
 }
 
+extension ReleasedFile {
+    /// All of it.
+    package func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) throws(StagingError) {
+        try forEachPiece(limit: .max, body)
+    }
+}
+
 extension ReadyStore {
+    /// The regular files below a path, as `forEachFound`. Without those of directories that this process may not look into: of what is
+    /// closed to it nothing is known.
+    package func released(below root: String) throws -> [String] {
+        var found: [String] = []
+        try forEachFound(below: root) {
+            if case .regularFile = $0.kind { found.append($0.path) }
+        }
+        return found
+    }
+
     /// The receipt of a drop that was released by itself, or nil when there is none.
     package func receipt(_ drop: String) throws -> Receipt? { try receipt(drop, at: nil) }
 

@@ -1,9 +1,8 @@
 // The receipt of a drop: the JSON file a consumer reads beside the data. Values only.
-import FoundationEssentials
 
 /// Describes one drop. Times are RFC 3339 in UTC; `file` is relative to the staging directory. Consumers read it: each member
 /// is described in `.github/guides/consuming.md`, where a test looks for it.
-package struct Receipt: Decodable, Sendable, Hashable {
+package struct Receipt: Sendable, Hashable {
     /// Rises when a member is renamed, removed, or means something else; not when one is added.
     package static let currentFormat = 1
 
@@ -58,28 +57,5 @@ package struct Receipt: Decodable, Sendable, Hashable {
         self.file = file
         self.bytes = bytes
         self.received = received
-    }
-
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case format, drop, seq, channel, source, account, credential, entries, policy, name, file, line, bytes
-        case sha256, modified, envelope, origin
-        case reason, path, received, pulled, released
-        case contentType = "content_type"
-        case eventID = "event_id"
-        case eventType = "event_type"
-        case duplicateOf = "duplicate_of"
-        case sameEventAs = "same_event_as"
-        case uploadedAs = "uploaded_as"
-    }
-
-    /// The names of all members.
-    package static var members: [String] { CodingKeys.allCases.map(\.rawValue) }
-
-    /// Throws `StagingError` for what is not a receipt.
-    package init(parsing bytes: [UInt8]) throws(StagingError) {
-        do { self = try JSONDecoder().decode(Receipt.self, from: Data(bytes)) } catch {
-            throw StagingError(
-                .damaged, "what should be a receipt is none; put the file back that the gate wrote")
-        }
     }
 }
