@@ -72,7 +72,7 @@ class Auditing(unittest.TestCase):
         month = [os.path.join(folder, name) for folder in ("checkpoints", "policies")
                  for name in os.listdir(os.path.join(self.state, folder))]
         self.assertEqual(set(self.found("r")) - {"run/control.sock"}, {
-            *month, "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal",
+            *month, "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal", "ledger.sqlite.open",
             *("keys/" + name for name in os.listdir(os.path.join(self.state, "keys")) if name.endswith(".pub"))})
         self.assertEqual(self.found("w"), ["run/control.sock"])
         self.assertEqual(self.found("r", become(AUDITOR)), [])
@@ -84,10 +84,15 @@ class Auditing(unittest.TestCase):
         for suffix in ("-wal", "-shm"):
             path = os.path.join(self.state, "ledger.sqlite" + suffix)
             os.rename(path, path + ".away")
-            for command in (["attempts"], ["ledger", "verify"]):
-                refused = self.audit(*command)
-                self.assertEqual(refused.returncode, 75, refused.stdout + refused.stderr)
-                self.assertIn(path, refused.stderr)
+            # Missing, and with another one in its place.
+            for other in (False, True):
+                if other:
+                    shutil.copy2(path + ".away", path)
+                    shutil.chown(path, KEEPER, GROUP)
+                for command in (["attempts"], ["ledger", "verify"]):
+                    refused = self.audit(*command)
+                    self.assertEqual(refused.returncode, 75, refused.stdout + refused.stderr)
+                    self.assertIn(path, refused.stderr)
             os.rename(path + ".away", path)
         wait_until(lambda: gate.health()[0] == "ready", what="the gate to go on")
         gate.stop()

@@ -231,7 +231,7 @@ import Testing
         let directory = try TemporaryDirectory("modes")
         let store = try LedgerHandle(file: directory.file("l")).open(node: "t")
         _ = try store.commit([.append(rejection, drop: nil)], now: Instant(microseconds: 1))
-        for name in ["l", "l-wal", "l-shm", "l.lock"] {
+        for name in ["l", "l-wal", "l-shm", "l.lock", "l.open"] {
             let mode =
                 try FileManager.default.attributesOfItem(atPath: directory.file(name))[.posixPermissions]
                 as? Int

@@ -20,7 +20,7 @@ import Testing
         ("certificate.pem", "is a file of TLS"), ("key.pem", "is a file of TLS"),
         ("token", "is the console's token"), ("secret", "is a secret of the webhook listener"),
         ("state/ledger.sqlite", "is the ledger"), ("state/ledger.sqlite-wal", "is the ledger"),
-        ("state/ledger.sqlite.lock", "is the ledger"),
+        ("state/ledger.sqlite.lock", "is the ledger"), ("state/ledger.sqlite.open", "is the ledger"),
         ("state/staging-id", "is the mark of the ledger's staging directory"),
         ("state/keys/ledger.key", "is the key that signs the ledger"),
         ("state/keys/ledger.key.pub", "is the key that signs the ledger"),

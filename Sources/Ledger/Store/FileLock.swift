@@ -25,22 +25,9 @@ final class FileLock: Sendable {
             throw LedgerError(
                 .locked, Self.held(path), fix: "is the gate already running? If so, use it, or stop it first")
         }
-        note("")
     }
 
     deinit { close(descriptor) }
-
-    /// Writes down for others, in place of what was there, what its holder has open (`OpenFiles`). Where there is no room for that they
-    /// find nothing, or not all of it. What is written stays behind when the lock is released.
-    func note(_ text: String) {
-        guard ftruncate(descriptor, 0) == 0 else { return }
-        _ = pwrite(descriptor, text, text.utf8.count, 0)
-    }
-
-    /// What was written down last, by a holder that may have ended; nil where this user may not read it.
-    static func noted(path: String) -> String? {
-        (try? SmallFile.open(path).contents(limit: 4096)).map { String(decoding: $0, as: UTF8.self) }
-    }
 
     /// Whether the file that is locked has its name still: where it was removed, others lock another one.
     var isInPlace: Bool {

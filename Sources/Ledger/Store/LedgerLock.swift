@@ -12,6 +12,4 @@ final class LedgerLock: Sendable {
 
     /// The former one keeps nobody out any more.
     func replace(by lock: FileLock) { held.withLock { $0 = lock } }
-
-    func note(_ text: String) { held.withLock { $0.note(text) } }
 }

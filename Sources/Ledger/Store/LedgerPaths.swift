@@ -19,6 +19,9 @@ struct LedgerPaths: Sendable {
     /// Locked by the process that writes it.
     var lock: String { file + ".lock" }
 
+    /// What that process has open, for those who read beside it (`OpenFiles`). Auditors may not open the lock itself.
+    var openFiles: String { file + ".open" }
+
     /// The directory that holds it.
     var directory: String {
         let above = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(

@@ -37,6 +37,7 @@ final class SQLiteLedgerStore: LedgerStore {
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
         let taken = LedgerLock(try FileLock(path: paths.lock))
+        OpenFiles.writeDownNone(paths)
         lock = Mutex(taken)
         self.paths = paths
         self.node = node
@@ -58,7 +59,7 @@ final class SQLiteLedgerStore: LedgerStore {
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
             files = OpenFiles(paths)
-            taken.note(files.note)
+            files.writeDown(paths)
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -175,7 +176,7 @@ final class SQLiteLedgerStore: LedgerStore {
             outrun.withLock { $0 = error }
             throw error
         }
-        taken.note(files.note)
+        files.writeDown(paths)
         lock.withLock { $0?.replace(by: taken) }
     }
 
