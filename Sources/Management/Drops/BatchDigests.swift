@@ -94,23 +94,12 @@ final class BatchDigests {
         // It may grow while it is read.
         let size = try file.size()
         guard size <= BatchEvents.longest else { throw DropDifference.tooLarge(found: size) }
-        var events: [Event?] = []
-        var (lines, line): (Int, [UInt8]) = (0, [])
-        func end() {
+        var (events, lines): ([Event?], Int) = ([], 0)
+        try file.forEachLine(limit: size) { line in
             lines += 1
             if events.count < most { events.append(Self.event(in: line)) }
-            line.removeAll(keepingCapacity: true)
+            return true
         }
-        try file.forEachPiece(limit: size) { piece in
-            var rest = piece[...]
-            while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                line += rest[..<newline]
-                end()
-                rest = rest[(newline + 1)...]
-            }
-            line += rest
-        }
-        if !line.isEmpty { end() }
         return (events, lines)
     }
 
