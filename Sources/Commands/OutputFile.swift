@@ -21,13 +21,7 @@ struct OutputFile {
         guard !Presence.isDirectory(path) else {
             throw ManagementError(.invalid, "\(option): \(path) is a directory", fix: "give a file name")
         }
-        // Of one that this process may not look at the write says so.
-        let directory = Paths.directory(of: path)
-        guard (try? Presence.check(directory)).map({ $0 && Presence.isDirectory(directory) }) ?? true else {
-            throw ManagementError(
-                .invalid, "\(option): there is no directory \(directory)",
-                fix: "make it, or give a file name in another one")
-        }
+        try ParentDirectory.require(above: path, of: option)
     }
 
     func write(_ text: String, mode: UInt32 = 0o600) throws(FileError) {

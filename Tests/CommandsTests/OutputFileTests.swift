@@ -142,6 +142,18 @@ import Testing
         #expect(try gate.openReader().size() == size)
     }
 
+    @Test(arguments: [["ledger", "backup"], ["ledger", "export", "--output"]])
+    func noDirectoryIsMadeInOneThatIsNotThere(command: [String]) async throws {
+        let size = try gate.openReader().size()
+        for place in ["nowhere/copy", "dropgate.yaml/copy"] {
+            let answer = await gate.run(command + [gate.path(place)])
+            #expect(answer.status == 64 && answer.out.isEmpty, "\(answer)")
+            let parent = place.split(separator: "/")[0]
+            #expect(answer.error.contains("there is no directory \(gate.path("\(parent)"))"), "\(answer)")
+        }
+        #expect(try gate.openReader().size() == size)
+    }
+
     /// As a shell's variable that is not set makes one. With what else the command needs, so that nothing else is wrong.
     @Test(arguments: [
         ["report", "-o", ""], ["ledger", "prove", "0", "--output", ""],
@@ -157,6 +169,7 @@ import Testing
         ["drops", "show", ""], ["drops", "ack", ""], ["drops", "release", ""], ["drops", "withdraw", ""],
         ["drops", "verify", ""],
         ["attempts", "--account", ""], ["attempts", "--entry", ""], ["attempts", "--drop", ""],
+        ["attempts", "--text", ""],
         ["source", "add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--list", ""],
         ["source", "remove", "--id", ""], ["source", "remove", "192.0.2.1", "--service", ""],
         ["source", "remove", "192.0.2.1", "--list", ""], ["source", "review", "", "--by", "2099-01-01"],

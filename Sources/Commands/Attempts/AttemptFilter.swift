@@ -42,7 +42,8 @@ struct AttemptFilter: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Text that occurs anywhere in the entry's JSON; the case of ASCII letters does not matter.",
-            valueName: "words"))
+            valueName: "words"),
+        transform: ArgumentText.notEmpty)
     var text: String?
 
     func query() throws -> LedgerQuery {

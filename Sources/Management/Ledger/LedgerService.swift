@@ -184,6 +184,8 @@ package struct LedgerService: Sendable {
         from: Bound?, to: Bound?, into directory: String, by attribution: Attribution,
         progress: @escaping Progress, warn: @escaping Warn
     ) async throws -> Bundle {
+        let directory = Paths.absolute(directory)
+        try NewDirectory.check(directory, of: settings)
         let reader = try ledger.reader()
         guard let signed = try reader.newestCheckpoint() else {
             throw ManagementError(
@@ -195,8 +197,6 @@ package struct LedgerService: Sendable {
                 .refused, "the newest checkpoint is signed by no key of this ledger",
                 fix: "run `dropgate ledger verify`")
         }
-        let directory = Paths.absolute(directory)
-        try NewDirectory.check(directory, of: settings)
         let export = try await Authority.recordExport(
             "ledger export", detail: ["first": .int(range.lowerBound), "last": .int(range.upperBound - 1)],
             by: attribution, settings: settings, warn: warn)

@@ -4,8 +4,8 @@ import Foundation
 import Settings
 
 enum NewDirectory {
-    /// Throws `ManagementError(.refused)` where something has this path already, a link that leads nowhere too, and where it lies
-    /// in a directory of the gate's own.
+    /// Throws `ManagementError`: `.refused` where something has this path already, a link that leads nowhere too, and where it lies in a
+    /// directory of the gate's own; `.invalid` where there is no directory to make it in.
     /// - Parameter path: absolute.
     static func check(_ path: String, of settings: GateSettings) throws(ManagementError) {
         var status = stat()
@@ -15,8 +15,10 @@ enum NewDirectory {
                 .refused, "\(path) is there already\(isLink ? " (a symbolic link)" : "")",
                 fix: "name a directory that is not there yet")
         }
-        guard let objection = GateFiles(settings).objection(toCopyAt: path) else { return }
-        throw ManagementError(
-            .refused, "\(path) \(objection)", fix: "name a place outside of it, best on another disk")
+        if let objection = GateFiles(settings).objection(toCopyAt: path) {
+            throw ManagementError(
+                .refused, "\(path) \(objection)", fix: "name a place outside of it, best on another disk")
+        }
+        try ParentDirectory.require(above: path)
     }
 }
