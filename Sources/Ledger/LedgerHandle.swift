@@ -46,7 +46,8 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
     private var shared: (folders: [String], files: [String]) {
         get throws(FileError) {
             var (folders, files) = ([paths.directory], [String]())
-            for file in [paths.file, paths.wal, paths.sharedMemory, paths.openFiles] where try Presence.check(file) {
+            for file in [paths.file, paths.wal, paths.sharedMemory, paths.openFiles]
+            where try Presence.check(file) {
                 files.append(file)
             }
             for folder in [paths.checkpoints, paths.segments, paths.policies]

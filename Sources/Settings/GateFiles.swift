@@ -94,7 +94,9 @@ package struct GateFiles: Sendable {
             add(.settings, "a source list", Array(settings.sources))
             add(.settings, "a file of network rules", settings.rules)
             // As SQLite and `LedgerPaths` name them.
-            add(.ledger, "the ledger", ["", "-wal", "-shm", "-journal", ".lock", ".open", ".new"].map { ledger + $0 })
+            add(
+                .ledger, "the ledger",
+                ["", "-wal", "-shm", "-journal", ".lock", ".open", ".new"].map { ledger + $0 })
             add(
                 .ledger, "the mark of the ledger's staging directory",
                 [Paths.directory(of: ledger) + "/staging-id"])

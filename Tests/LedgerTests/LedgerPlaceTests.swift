@@ -35,7 +35,9 @@ import Testing
 
     private func contents() throws -> [String: Data] {
         Dictionary(
-            uniqueKeysWithValues: try directory.files(under: "").filter { ![".lock", ".open"].contains($0.suffix(5)) }.map {
+            uniqueKeysWithValues: try directory.files(under: "").filter {
+                ![".lock", ".open"].contains($0.suffix(5))
+            }.map {
                 ($0, try Data(contentsOf: URL(fileURLWithPath: directory.file($0))))
             })
     }
@@ -93,7 +95,8 @@ import Testing
         #expect(directory.files(under: "").contains("ledger.sqlite-wal"))
         store.close()
         store.close()
-        #expect(Set(directory.files(under: "")) == ["ledger.sqlite", "ledger.sqlite.lock", "ledger.sqlite.open"])
+        #expect(
+            Set(directory.files(under: "")) == ["ledger.sqlite", "ledger.sqlite.lock", "ledger.sqlite.open"])
         #expect(throws: LedgerError.self) { try store.commit([.append(attempt, drop: nil)], now: .now()) }
         #expect(throws: LedgerError.self) { try store.root(size: 1) }
         #expect(throws: LedgerError.self) { try store.pendingEvents() }

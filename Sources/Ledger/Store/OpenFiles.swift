@@ -135,7 +135,9 @@ struct OpenFiles: Sendable {
     /// By their names. What cannot be read was not written down.
     private static func identities(_ note: [UInt8]) -> [String: FileIdentity] {
         var found: [String: FileIdentity] = [:]
-        for line in String(decoding: note, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+        for line in String(decoding: note, as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false
+        ).dropLast() {
             guard let space = line.lastIndex(of: " "),
                 let identity = FileIdentity(recorded: line[line.index(after: space)...])
             else { continue }
