@@ -20,13 +20,9 @@ final class SSHWire {
 
     /// Has the session read and write through this object, which must live as long as the session.
     func install(in session: OpaquePointer) {
-        libssh2_session_callback_set(
-            session, LIBSSH2_CALLBACK_RECV, unsafeBitCast(Self.receive, to: UnsafeMutableRawPointer.self))
-        libssh2_session_callback_set(
-            session, LIBSSH2_CALLBACK_SEND, unsafeBitCast(Self.transmit, to: UnsafeMutableRawPointer.self))
+        CLibSSH2_set_callbacks(session, Self.receive, Self.transmit)
     }
 
-    /// `LIBSSH2_RECV_FUNC` and `LIBSSH2_SEND_FUNC`: both answer a count, or errno as a negative number.
     private typealias Receive =
         @convention(c) (
             Int32, UnsafeMutableRawPointer?, Int, Int32, UnsafeMutablePointer<UnsafeMutableRawPointer?>?
