@@ -97,7 +97,7 @@ is_running() { [ -n "$has_systemd" ] && systemctl --quiet is-active dropgate; }
 former="The gate that runs is still the former one"
 if ! said=$("${as_root[@]}" /usr/local/bin/dropgate init --config /etc/dropgate/dropgate.yaml); then
     printf '%s\n' "$said"
-    echo "The programs are installed, and the rest is not: mend what is said above, then run this again." >&2
+    echo "The programs are installed, but the rest is not: fix the problem above, then run this again." >&2
     if is_running; then
         echo "$former, and it may refuse every SFTP login until then: its sessions are the new release's." >&2
     fi
@@ -126,6 +126,6 @@ program=$("${as_root[@]}" readlink "/proc/$pid/exe" || true)
 # A replaced file is named so (proc_pid_exe(5)). It has the new session under it, which need not understand it.
 if [ $changes = 0 ] && [ "$program" = /usr/local/bin/dropgate ]; then exit 0; fi
 if ! "${as_gate[@]}" /usr/local/bin/dropgate serve --check --config /etc/dropgate/dropgate.yaml >/dev/null; then
-    echo "$former, and this one refuses its settings, see above: mend them first."
+    echo "$former, and this one refuses its settings, see above: fix them first."
 fi
 echo "$former. To use this one: sudo systemctl restart dropgate"

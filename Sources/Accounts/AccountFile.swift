@@ -202,7 +202,7 @@ private struct AccountFileReader {
         case .sender?:
             for key in ["collects", "collects_webhooks"] {
                 guard let node = values[key] else { continue }
-                fail(node, key, "only a collector collects; add role: collector, or take this away")
+                fail(node, key, "only a collector collects; add role: collector, or remove this")
             }
             return nil
         case .collector?:

@@ -55,7 +55,7 @@ package struct AccountStore: Sendable {
                 problems.append(
                     SettingsProblem(
                         place: .file(path(of: name)), key: "",
-                        message: "until it is mended, `disabled: true` in it lets nobody log in"))
+                        message: "until it is fixed, `disabled: true` in it lets nobody log in"))
             }
             throw AccountError(.badFile, "\(SettingsErrors(problems))", problems: problems)
         }

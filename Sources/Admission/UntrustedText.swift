@@ -112,7 +112,7 @@ package enum UntrustedText {
 
     /// What is said about a text that is not a name.
     package static let noName =
-        "it must not be empty or have control characters, nor invisible ones or such that change the direction of writing"
+        "it must not be empty or contain control characters, invisible characters or ones that change the writing direction"
 
     /// Characters by which a text looks like another one, or like two lines: zero-width ones, marks of direction,
     /// embeddings, overrides and isolates (Unicode Standard Annex 9), line and paragraph separator, invisible operators,

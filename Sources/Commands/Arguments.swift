@@ -76,7 +76,7 @@ package enum ArgumentText {
     /// working directory, and nothing has an empty id.
     static func notEmpty(_ text: String) throws -> String {
         guard !text.isEmpty else {
-            throw ValidationError("it is empty, as that of a shell's variable that is not set")
+            throw ValidationError("it is empty; perhaps a shell variable is not set")
         }
         return text
     }

@@ -5,7 +5,8 @@ import Management
 struct CommentOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Why, in a line: it stands in the ledger's entry, beside who you are.", valueName: "text"))
+            "The reason, in one line; it is recorded in the ledger, next to your user name.",
+            valueName: "text"))
     var comment: String?
 
     func validate() throws {

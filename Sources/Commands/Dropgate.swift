@@ -15,23 +15,23 @@ struct Dropgate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dropgate",
         abstract:
-            "The inbound gate for VSee: webhooks and SFTP, checked by source, recorded, released whole.",
+            "Inbound gate for VSee webhooks and SFTP: checks every source, records every attempt, releases only complete data.",
         discussion: """
-            A gate takes VSee's webhooks and SFTP transfers from the addresses that you list, writes every \
-            accepted and every rejected attempt to one ledger, and releases what it accepts into staging.
+            A gate accepts VSee's webhooks and SFTP transfers from the addresses that you list, records every \
+            accepted and every rejected attempt in one ledger, and releases what it accepts into the staging directory.
 
             FIRST STEPS
               dropgate init gate                                     make a gate in ./gate
               dropgate account add vsee --key vsee.pub --config gate/dropgate.yaml
               dropgate serve --config gate/dropgate.yaml             run it
-              dropgate attempts --follow --config gate/dropgate.yaml see who knocks
+              dropgate attempts --follow --config gate/dropgate.yaml see who calls
 
             Every command takes --config FILE; without it, $DROPGATE_CONFIG, ./Config/dropgate.yaml and \
             /etc/dropgate/dropgate.yaml are tried in this order.
 
             EXIT STATUS
-              0 yes   1 the answer is no, or could not be printed   64 usage   70 internal   75 try again later
-              78 configuration
+              0 yes, or done   1 no, or the answer could not be printed   64 wrong usage
+              70 something failed   75 not possible now, try again later   78 a problem in settings or files
             """,
         version: "\(Product.name) \(Product.version)",
         subcommands: [
@@ -100,7 +100,8 @@ package enum Program {
         } else {
             let words =
                 SystemError(of: error)?.description ?? "\(error)".replacingOccurrences(of: "\n", with: " ")
-            Output.error("internal error: \(words); this is a fault of Dropgate: report it with the command")
+            Output.error(
+                "internal error: \(words); this is a bug in Dropgate: report it with the command line")
             return ExitStatus.internalError.rawValue
         }
         return code.rawValue

@@ -8,7 +8,7 @@ import Settings
 struct GateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The settings file; else $DROPGATE_CONFIG, ./Config/dropgate.yaml, /etc/dropgate/dropgate.yaml.",
+            "The settings file. Default: $DROPGATE_CONFIG, else ./Config/dropgate.yaml, else /etc/dropgate/dropgate.yaml.",
             valueName: "file"),
         completion: .file(extensions: ["yaml"]), transform: ArgumentText.notEmpty)
     var config: String?
@@ -33,9 +33,9 @@ struct GateOptions: ParsableArguments {
         guard let file = locate() else {
             throw ManagementError(
                 .configuration,
-                "no settings: neither --config nor $DROPGATE_CONFIG is given, and \(Self.places.joined(separator: " and ")) "
-                    + "are not there",
-                fix: "`dropgate init DIR` makes a gate in DIR, then use --config DIR/dropgate.yaml")
+                "no settings file: neither --config nor $DROPGATE_CONFIG is given, and \(Self.places.joined(separator: " and ")) "
+                    + "do not exist",
+                fix: "`dropgate init DIR` makes a gate in DIR; then use --config DIR/dropgate.yaml")
         }
         return Paths.absolute(file)
     }

@@ -28,10 +28,10 @@ struct PolicyChange {
                 old, new, in: intake.ledger.reader(), since: intake.now - .seconds(Self.days * 86_400),
                 now: intake.now, limit: Self.patience)
             refused = changes.refused
-            gap = changes.isComplete ? nil : "not every recent caller was looked at: there are too many"
+            gap = changes.isComplete ? nil : "not every recent caller was checked: there are too many"
         } catch {
             refused = []
-            gap = "recent callers could not be looked at: \(error)"
+            gap = "recent callers could not be checked: \(error)"
         }
     }
 
@@ -51,7 +51,7 @@ struct PolicyChange {
         for change in refused.prefix(Self.mostRefused) { logger.warning("source lists: \(change.text)") }
         if refused.count > Self.mostRefused {
             logger.warning(
-                "source lists: \(refused.count - Self.mostRefused) more recent callers are refused from now on"
+                "source lists: \(refused.count - Self.mostRefused) other recent callers are refused from now on, too"
             )
         }
         if let gap { logger.warning("source lists: \(gap)") }

@@ -123,8 +123,8 @@ package final class PolicyReloader: Service {
             return
         }
         let message =
-            "\(file) was changed by somebody who still has it open, so the lists stay as they were; "
-            + "SIGHUP takes it over as it is"
+            "\(file) was changed by a process that still has it open, so the lists stay as they were; "
+            + "SIGHUP applies it as it is"
         if intake.health.set(problem: Self.problem, of: Self.unfinished, message: message) {
             logger.warning("\(message)")
         }

@@ -85,6 +85,6 @@ private final class Folder {
         FileError(
             message:
                 "nothing was changed: for \(patience.components.seconds) s somebody else has held the lock of \(path)",
-            fix: "try again, and if this stays, see which process it is: lslocks")
+            fix: "try again; if this persists, find out which process it is: lslocks")
     }
 }

@@ -73,8 +73,9 @@ package enum FileReplacement {
             switch step {
             case .create where error.code == EACCES:
                 FileError(
-                    message: "\(FileError("write", target, error)); run this as the owner of \(directory), "
-                        + "with sudo as a rule")
+                    message:
+                        "\(FileError("write", target, error)); run this as the owner of \(directory), usually "
+                        + "with sudo")
             case .create: FileError("write", target, error)
             case .sync: FileError("write", temporary, error)
             case .rename: FileError("replace", target, error)

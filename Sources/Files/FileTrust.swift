@@ -92,8 +92,8 @@ package enum FileTrust {
                 add(target.hasPrefix("/") ? target : directory + "/" + target)
             } catch {
                 throw FileError(
-                    message: "\(place) is a link that leads to no name that can be judged (\(error))",
-                    fix: "make it anew")
+                    message: "\(place) is a link whose target cannot be checked (\(error))",
+                    fix: "make the link again")
             }
         }
         return places

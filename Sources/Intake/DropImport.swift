@@ -232,7 +232,7 @@ extension Intake {
         guard let entry = try entry(of: known) else {
             throw IntakeError(
                 .malformed,
-                "drop \(known.id) was taken over before, and the ledger has its entry no more: whether the other gate's is the same "
+                "drop \(known.id) was fetched before, but the ledger no longer has its entry: whether the other gate's is the same "
                     + "cannot be told")
         }
         let receipt = Receipt(entry, drop: known)
@@ -271,8 +271,8 @@ extension Intake {
                 + "quarantine" : ""
         throw IntakeError(
             .malformed,
-            "drop \(known.id) was taken over before, and the other gate has another one under its id now: \(there) there, \(here) "
-                + "here. That one is not taken over and not acknowledged, and what is here stays as it is. Find out on the other gate "
+            "drop \(known.id) was fetched before, but the other gate now has a different one under its id: \(there) there, \(here) "
+                + "here. That one is neither fetched nor acknowledged, and what is here stays as it is. Find out on the other gate "
                 + "how it came there" + decision)
     }
 
@@ -289,7 +289,7 @@ extension Intake {
         } catch {
             throw IntakeError(
                 error.code == .notFound ? .incomplete : .malformed,
-                "what was fetched of drop \(receipt.drop) cannot be taken over: \(error)")
+                "what was fetched of drop \(receipt.drop) cannot be stored: \(error)")
         }
         if let damage {
             throw IntakeError(.incomplete, "what was fetched of drop \(receipt.drop) \(damage)")
@@ -307,7 +307,7 @@ extension Intake {
         try file.forEachPiece { hash.update(bufferPointer: $0) }
         try file.sync()
         try staging.pulls.sync()
-        return hash.finalize().hex == sha256 ? nil : "has not the SHA-256 that its receipt says"
+        return hash.finalize().hex == sha256 ? nil : "does not have the SHA-256 that its receipt says"
     }
 
     /// Why a held drop must not be released; nil: it may be. Where its file is gone, its release finds out what that means. Reads it
@@ -318,14 +318,14 @@ extension Intake {
         do throws(StagingError) {
             let sha256 = receipt.sha256 ?? ""
             guard let damage = try fetchedDamage(id, bytes: receipt.bytes, sha256: sha256) else { return nil }
-            what = "is not whole any more: it \(damage)"
+            what = "is no longer complete: it \(damage)"
         } catch {
             guard error.code != .notFound else { return nil }
             what = "cannot be read: \(error)"
         }
         return IntakeError(
             .malformed,
-            "what was fetched of drop \(id) \(what). It is held on: the next pull fetches it again if the other gate still has it; "
+            "what was fetched of drop \(id) \(what). It stays held: the next pull fetches it again if the other gate still has it; "
                 + "if not, `dropgate drops withdraw \(id)` puts it into quarantine")
     }
 }

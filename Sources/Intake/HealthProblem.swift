@@ -17,7 +17,7 @@ package enum HealthProblem: String, Sendable, CaseIterable {
 
     /// What to do about a problem by its name in `Health`.
     package static func fix(for name: String) -> String {
-        HealthProblem(rawValue: name)?.fix ?? "look into the gate's log (journalctl -u dropgate)"
+        HealthProblem(rawValue: name)?.fix ?? "check the gate's log (journalctl -u dropgate)"
     }
 
     package var fix: String {
@@ -26,45 +26,45 @@ package enum HealthProblem: String, Sendable, CaseIterable {
             "make room on that filesystem, or lower staging.reserve; `dropgate drops list --waiting` shows what waits for its "
                 + "consumer"
         case .ledger:
-            "look after the disk and the modes of the ledger's directory; the gate tries each second, and accepts again once that "
+            "check the disk and the modes of the ledger's directory; the gate tries each second, and accepts again once that "
                 + "works"
         case .staging, .release, .settling, .withdrawal:
-            "see that the staging directory is the gate's, writable and not full, and that each of its directories is there and is a real "
+            "check that the staging directory is the gate's, writable and not full, and that each directory in it exists and is a real "
                 + "directory, not a link or a file; what was accepted is kept and tried again"
         case .lost:
             "find out who removes files below incoming/ of staging; `dropgate drops list --state lost` names the drops, and "
-                + "their sender must send them again (of one with an `origin`, see first whether that gate still has it); this is told "
+                + "their sender must send them again (for one with an `origin`, first check whether that gate still has it); this is shown "
                 + "until the gate is restarted"
         case .pull:
-            "run `dropgate pull` again: it asks the other gate, and releases these drops or puts them into quarantine; if that gate "
-                + "cannot be asked any more, find out there (`dropgate drops show ID`, or its ledger) whether each drop was "
-                + "acknowledged for this gate; if so `dropgate drops release ID` here, else `dropgate drops withdraw ID`"
+            "run `dropgate pull` again: it asks the other gate, and releases these drops or puts them into quarantine; if it "
+                + "can no longer be asked, find out there (`dropgate drops show ID`, or its ledger) whether each drop was "
+                + "acknowledged for this gate; if so, `dropgate drops release ID` here, if not, `dropgate drops withdraw ID`"
         case .sealing, .checkpoint:
-            "look after the disk of the ledger, and see that its files are the gate's; the problem ends by itself once it works "
-                + "again; if it says that entries were altered: dropgate ledger verify"
+            "check the disk of the ledger, and that its files are the gate's; the problem ends by itself once that works "
+                + "again; if the message says that entries were altered, run: dropgate ledger verify"
         case .retention:
-            "see that the staging directory is the gate's and writable; it is tried again each minute"
+            "check that the staging directory is the gate's and writable; the gate tries again each minute"
         case .witness:
-            "see whether the witness is up and takes what the gate sends; it gets the next checkpoint by itself"
+            "check that the witness is up and takes what the gate sends; it gets the next checkpoint by itself"
         case .forwarding:
-            "see whether the receiver is up and reads; the ledger keeps what waits, and forwarding goes on by itself"
+            "check that the receiver is up and reads; the ledger keeps what waits, and forwarding resumes by itself"
         case .sources:
-            "mend the source list, then: dropgate serve --check; the gate takes it over within seconds"
+            "fix the source list, then run: dropgate serve --check; the gate picks it up within seconds"
         case .certificate, .certificateExpired:
-            "put a good certificate and its key in place (webhook.tls); the gate takes them over within seconds"
+            "put a good certificate and its key in place (webhook.tls); the gate picks them up within seconds"
         case .consoleCertificate, .consoleCertificateExpired:
-            "put a good certificate and its key in place (console.tls); the gate takes them over within seconds"
+            "put a good certificate and its key in place (console.tls); the gate picks them up within seconds"
         case .sockets:
-            "move away what lies in the socket's place, or end the process that listens there (`ss -xlp`), if the message says so; see "
+            "move away what lies in the socket's place, or end the process that listens there (`ss -xlp`), if the message says so; check "
                 + "that its directory is the gate's and that its disk is not full; the gate makes the socket anew within a second"
         case .tokens: "revoke those tokens and make new ones; `dropgate token list` names them"
-        case .accounts: "mend the account files, then: dropgate account list"
+        case .accounts: "fix the account files, then run: dropgate account list"
         case .wrapper: "apt-get install libnss-wrapper, then restart the gate"
         case .session:
             "restart the gate: systemctl restart dropgate; if the message says that the program is gone, install dropgate again "
                 + "first"
         case .sshd:
-            "mend what sshd says, then see that `dropgate doctor` finds nothing wrong with OpenSSH and the host keys; this problem ends "
+            "fix what sshd reports, then check with `dropgate doctor` that OpenSSH and the host keys are well; this problem ends "
                 + "with the next login, or within a minute"
         }
     }

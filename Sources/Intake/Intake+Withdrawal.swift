@@ -61,7 +61,7 @@ extension Intake {
 
     static func decidedElsewhere(_ drop: String) -> IntakeError {
         IntakeError(
-            .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; look again",
+            .forbiddenOperation, "somebody else is deciding on \(drop) at this moment; check its state again",
             retryAfter: 5)
     }
 
@@ -72,7 +72,7 @@ extension Intake {
             guard [.pending, .released].contains(record.state) else { return false }
             throw IntakeError(
                 .forbiddenOperation,
-                "drop \(drop) is an event, which its consumers may have from the moment on in which it is accepted: tell them, and "
+                "drop \(drop) is an event, which its consumers may have as soon as it is accepted: tell them, and "
                     + "acknowledge it (`dropgate drops ack \(drop)`)")
         }
         do throws(SenderError) {
@@ -151,7 +151,7 @@ extension Intake {
                 + "\(StagingLayout.quarantine)/\(StagingLayout.webhook)/\(name) in staging, and the log says why; "
                 + (isDismissed
                     ? "it is not held any more: the gate tries again by itself, or remove that directory by hand"
-                    : "it is still held: mend that and withdraw it again, or remove that directory by hand"),
+                    : "it is still held: fix that and withdraw it again, or remove that directory by hand"),
             isHalfDone: true)
     }
 }

@@ -129,7 +129,7 @@ package final class Intake: Sendable {
         guard StagingMark.hasLostReady(staging) else { return }
         logger.warning(
             """
-            \(staging)/\(StagingLayout.ready) was missing and is made anew: what had been released into it counts as taken by its consumer; if it was moved \
+            \(staging)/\(StagingLayout.ready) was missing and is made anew: what was released into it counts as taken by its consumer; if it was moved \
             away, stop the gate and put it back
             """)
     }
@@ -275,7 +275,7 @@ package final class Intake: Sendable {
     static func releaseNotRecorded(_ drop: String) -> IntakeError {
         IntakeError(
             .ledgerFailed,
-            "the ledger does not say yet that drop \(drop) is released, for staging fails at present (`dropgate doctor` says why): "
+            "the ledger does not say yet that drop \(drop) is released, because staging fails at present (`dropgate doctor` says why): "
                 + "try again once it works", retryAfter: 30)
     }
 

@@ -31,11 +31,11 @@ package enum NotHeld: String, Sendable, CaseIterable {
         case .noSource: "not held: its source could not be determined"
         case .notAnEvent: "not held: not a POST with a body"
         case .malformed: "not held: the request is malformed"
-        case .tooLarge: "not held: the body is larger than what is read of an unlisted source"
+        case .tooLarge: "not held: the body is larger than what is read from an unlisted source"
         case .notWhole: "not held: its body was not received whole"
         case .noLongerListed:
-            "not held: its source was taken from the lists, or its entry expired, while the body came"
-        case .notVSeesForm: "not held: the body is not of VSee's form"
+            "not held: its source was removed from the lists, or its entry expired, while the body came"
+        case .notVSeesForm: "not held: the body is not in VSee's format"
         case .probe: "not held: the gate's own probe"
         case .noSecretConfigured:
             "not held: the gate has no secret to tell VSee's events from others (webhook.secret_file, header, basic or "
@@ -44,11 +44,11 @@ package enum NotHeld: String, Sendable, CaseIterable {
         case .wrongSignature: "not held: the signature is missing or wrong"
         case .expiredSignature: "not held: the signature was made too long ago, or one of the clocks is wrong"
         case .alreadyHeld: "not held again: the same event is held already"
-        case .tooManyEvents: "not held: as many events are held as may be (webhook.quarantine.events)"
+        case .tooManyEvents: "not held: the limit of held events is reached (webhook.quarantine.events)"
         case .tooManyBytes:
-            "not held: the events that are held have as many bytes as they may (webhook.quarantine.bytes)"
+            "not held: the limit of bytes of held events is reached (webhook.quarantine.bytes)"
         case .sourceShare:
-            "not held: this source has its share of what may be held (a quarter of webhook.quarantine.events, or of .bytes)"
+            "not held: this source has used up its share of what may be held (a quarter of webhook.quarantine.events, or of .bytes)"
         case .noSpace: "not held: the gate's disk is full"
         case .failed: "not held: it could not be written to quarantine; the gate's log says why"
         }

@@ -26,7 +26,7 @@ package struct PulledDrop: Sendable {
     ) throws(IntakeError) {
         func refuse(_ why: String) -> IntakeError {
             IntakeError(
-                .malformed, "the receipt of \(UntrustedText.head(receipt.drop)) cannot be believed: \(why)")
+                .malformed, "the receipt of \(UntrustedText.head(receipt.drop)) cannot be trusted: \(why)")
         }
         let format = receipt.format ?? Receipt.currentFormat
         guard format <= Receipt.currentFormat else {

@@ -31,7 +31,7 @@ extension Intake {
                 "\(Self.hint): confirm it with VSee, list \(source), then dropgate drops release \(facts.id)")
             receipt.seq = try await record(attempt)
         } catch {
-            logger.error("an event of VSee's form from \(source) could not be held: \(error)")
+            logger.error("an event in VSee's format from \(source) could not be held: \(error)")
             remove(held: receipt.drop)
             var refused = refused
             refused.tell(.failed)

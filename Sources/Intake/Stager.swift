@@ -196,7 +196,7 @@ final class Stager: Sendable {
             }
             if health.set(
                 problem: "staging",
-                message: "what was accepted stays in the ledger, ready/ does not get it: \(error)")
+                message: "what was accepted stays in the ledger and does not get to ready/: \(error)")
             {
                 logger.error(
                     "staging failed, what was accepted stays in the ledger and is tried again: \(error)")

@@ -115,7 +115,7 @@ package final class CertificateReloader: Sendable {
                 "\(listener) certificate reloaded", metadata: ["certificate": "\(settings.certificate)"])
             return true
         } catch {
-            let message = "the new certificate or key is not used, the old one is kept: \(error)"
+            let message = "the new certificate or key cannot be used, so the old one stays in use: \(error)"
             health.set(problem: problem.rawValue, message: message)
             if failed != found {
                 state.withLock { $0.failed = found }

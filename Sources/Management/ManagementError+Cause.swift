@@ -70,7 +70,7 @@ extension ManagementError {
         switch error.code {
         case .denied, .obstructed:
             self.init(
-                .configuration, error.message, fix: error.fix ?? "`dropgate doctor` says whose it is to be",
+                .configuration, error.message, fix: error.fix ?? "`dropgate doctor` says who must own it",
                 cause: error)
         case .full:
             self.init(

@@ -43,7 +43,7 @@ extension PullRound {
         case .unknown:
             summary.fail(
                 drop,
-                "drop \(drop) is here and held: it waits on the other gate no more, and that gate does not say whether it was "
+                "drop \(drop) is here and held: it no longer waits on the other gate, and that gate does not say whether it was "
                     + "acknowledged for this one; look there (`dropgate drops show \(drop)`), then `dropgate drops release "
                     + "\(drop)` here if it was, and `dropgate drops withdraw \(drop)` if not")
             return nil
@@ -113,22 +113,22 @@ extension PullRound {
         let why =
             switch standing {
             case .lost:
-                "drop \(drop) was taken over, and its bytes were gone from staging before they came to ready/: no pull takes it over "
-                    + "again. Find out who removes files below incoming/ of staging. If the other gate has it still, take its file "
-                    + "from there for its consumer, and acknowledge it there (dropgate drops ack \(drop)); else ask for it "
+                "drop \(drop) was fetched, but its bytes were gone from staging before they got to ready/: no pull fetches it "
+                    + "again. Find out who removes files below incoming/ of staging. If the other gate still has it, take its file "
+                    + "from there for its consumer, and acknowledge it there (dropgate drops ack \(drop)); if not, ask for it "
                     + "to be sent again"
             case .withdrawn:
-                "drop \(drop) was acknowledged there, or lost, and withdrawn here meanwhile: quarantine/ has its only copy, no pull "
+                "drop \(drop) was acknowledged or lost there, and withdrawn here in the meantime: quarantine/ has its only copy, no pull "
                     + "fetches it again, and no command releases it. If its consumer is to have it, take its file from there "
                     + "(dropgate drops show \(drop) says where) before staging.keep_quarantined is over"
             case .held:
-                "drop \(drop) is here and held, and is not released: what was fetched of it is not whole any more, or cannot be read "
+                "drop \(drop) is here and held, and is not released: what was fetched of it is no longer complete, or cannot be read "
                     + "(dropgate doctor says which). The next pull fetches it again if the other gate still has it; if not, dropgate "
                     + "drops withdraw \(drop) puts it into quarantine"
             case .pending, .unknown, .kept:
                 // A release that failed, somebody's decision, a ledger or a directory that could not be read.
-                "drop \(drop) is taken over, and does not lie in ready/ yet (dropgate drops show \(drop) says how it stands, dropgate "
-                    + "doctor what failed). A running gate tries a release that failed again by itself, and without one the "
+                "drop \(drop) was fetched, but does not lie in ready/ yet (dropgate drops show \(drop) says its state, dropgate "
+                    + "doctor what failed). A running gate tries a failed release again by itself; without one the "
                     + "next pull does; where somebody else was deciding on the drop, the next pull looks again"
             }
         summary.fail(drop, why)

@@ -63,7 +63,7 @@ package struct PullRound: Sendable {
         } catch let error as Diagnosis {
             throw ManagementError(.refused, "\(origin): \(error.means)", fix: error.next, cause: error)
         } catch let error as SFTPError {
-            let next = "the next pull goes on where it ended"
+            let next = "the next pull continues where it stopped"
             throw ManagementError(
                 .refused, "\(origin): the connection was lost: \(error)",
                 fix: error.isTimeout ? "\(next); \(Self.longerTimeout)" : next, cause: error)
@@ -78,7 +78,7 @@ package struct PullRound: Sendable {
         guard let lock = try PullLock(in: directory) else {
             throw ManagementError(
                 .internalError, "another pull into \(settings.staging.path) is running",
-                fix: "let it end first")
+                fix: "let that one end first")
         }
         defer { withExtendedLifetime(lock) {} }
         do {

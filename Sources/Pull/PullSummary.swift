@@ -54,9 +54,9 @@ package struct PullSummary: Sendable {
     package var text: String {
         var text = "pulled \(Counted.text(pulled, "drop", "drops")), \(Counted.bytes(bytes))"
         if known > 0 { text += "; \(known) were here already" }
-        if !taken.isEmpty { text += "; \(taken.count) taken there before" }
-        if !withdrawn.isEmpty { text += "; \(withdrawn.count) gone there meanwhile" }
-        if !own.isEmpty { text += "; \(own.count) left there: this gate did not get them from that one" }
+        if !taken.isEmpty { text += "; \(taken.count) taken there first" }
+        if !withdrawn.isEmpty { text += "; \(withdrawn.count) gone there meanwhile, now in quarantine here" }
+        if !own.isEmpty { text += "; \(own.count) left there: this gate has them from elsewhere" }
         if !failures.isEmpty { text += "; \(failures.count) failed" }
         if left > 0 { text += "; \(left) more \(left == 1 ? "waits" : "wait") for the next pull" }
         return text

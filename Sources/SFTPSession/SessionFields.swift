@@ -4,7 +4,7 @@
 /// What came is not what was agreed on: the two programs are of different releases, as a rule.
 package struct StrangeLine: Error, CustomStringConvertible {
     package var description: String {
-        "what came is no message of this release; see that the gate and its programs are of one release"
+        "what came is not a message of this release; check that the gate and its programs have the same release"
     }
 }
 

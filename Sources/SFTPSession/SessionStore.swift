@@ -188,7 +188,8 @@ final class SessionStore {
             return StoreError(
                 .other, "\(subject)the gate could not do it; ask its owner to run dropgate doctor")
         }
-        let text = "\(subject)the gate's disk is full; nothing is taken until its owner has made space"
+        let text =
+            "\(subject)the gate's disk is full; nothing is accepted until the gate's owner has made room"
         link.tell(
             .refused(
                 SessionRefusal(

@@ -68,7 +68,7 @@ enum ExpectedContactReader {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map(minutes)
         guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else {
             value.fail(
-                "\(value.quoted()) are no hours of one day; write them as in 08:00-18:00, at most 00:00-24:00"
+                "\(value.quoted()) are not hours within one day; write them as in 08:00-18:00, at most 00:00-24:00"
             )
             return nil
         }

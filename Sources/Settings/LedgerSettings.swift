@@ -59,7 +59,7 @@ extension LedgerSettings: SettingsSection {
         Key(
             "ledger.key", \.key, .path,
             """
-            Signs checkpoints; `dropgate init` makes it. Give auditors KEY.pub, and keep a copy of it elsewhere.
+            The key that signs checkpoints; `dropgate init` makes it. Give auditors KEY.pub, and keep a copy of KEY.pub elsewhere.
             """)
         Key(
             "ledger.checkpoint_every", \.checkpointEvery, .duration(.seconds(1) ... .seconds(3600)),
@@ -70,10 +70,10 @@ extension LedgerSettings: SettingsSection {
         Key(
             "ledger.read_group", \.readGroup, .groupName,
             """
-            Auditors: a group of the system that may read ledger, checkpoints and public keys, and change nothing. Then run
-            `dropgate init` as root, and restart the gate. Who may read the ledger while it is written can lock it, and so
-            hold the gate up; the ledger holds the bytes of what is not released yet, too: let in only whom you trust with
-            that, and give others copies. Without the key the gate closes at its next start what it had opened.
+            A system group for auditors: its members may read the ledger, checkpoints and public keys, and change nothing. Once it
+            is set, run `dropgate init` as root and restart the gate. Whoever can read the ledger while it is written can lock it
+            and so hold the gate up, and can read the data that is not released yet: add only people whom you trust with
+            that, and give others copies. If this setting is removed, the gate withdraws the access at its next start.
             """, line: TemplateLine(value: .example("dropgate-audit")))
     }
 }
@@ -85,8 +85,8 @@ extension SettingsKey {
     static let ledgerWitnesses = SettingsKey(
         "ledger.witnesses",
         """
-        Who keeps checkpoints where this machine cannot change them: files on another mount, https URLs (POST of each
-        checkpoint), or syslog (the target of forward.syslog). Without a witness nobody can prove that the whole ledger
+        Witnesses keep checkpoints where this machine cannot change them: files on another mount, https URLs (each checkpoint
+        is POSTed), or syslog (the target of forward.syslog). Without a witness nobody can prove that the whole ledger
         was not replaced.
         """, isList: true, line: TemplateLine(value: .example("[/mnt/worm/gate-1.notes]")))
     static let ledgerSealAfter = SettingsKey(
@@ -94,7 +94,7 @@ extension SettingsKey {
         line: TemplateLine(
             comment: .heading(
                 """
-                When old entries move to compressed files, and how long they are kept at least (six years); `forever` keeps them.
+                When old entries move to compressed files, and how long all are kept at least (six years), or `forever`.
                 """)))
     static let ledgerRetain = SettingsKey(
         "ledger.retain", "How long entries are kept at least.", line: TemplateLine(comment: .none))

@@ -92,7 +92,7 @@ extension SFTPSettings: SettingsSection {
             line: TemplateLine(
                 comment: .heading(
                     """
-                    Of one connection: channels at once, and failed logins before it ends (each key that a client offers is one).
+                    Per connection: channels at once, and failed logins before it is ended (each key that a client offers counts as one).
                     """)))
         Key(
             "sftp.max_auth_tries", \.maxAuthTries, .integer(1...100),
@@ -100,14 +100,14 @@ extension SFTPSettings: SettingsSection {
         Key(
             "sftp.encrypt_and_mac", \.encryptAndMAC, .flag,
             """
-            Offers hmac-sha2-256 and hmac-sha2-512 over the plain text as the last choice. libssh2 1.10 (curl, `dropgate probe` and
-            `dropgate pull` of Debian 12) and JSch 0.1 know nothing better that is offered here. `false` leaves encrypt-then-MAC
+            Also offers hmac-sha2-256 and hmac-sha2-512 over the plain text, as the last choice. libssh2 1.10 (curl, `dropgate probe` and
+            `dropgate pull` of Debian 12) and JSch 0.1 know nothing better that is offered here. `false` offers only encrypt-then-MAC
             and the AEAD ciphers, and keeps those clients out.
             """)
         Key(
             "sftp.provisional", \.provisional, .temporaryNames,
             """
-            Names that are temporary, of a file or of a directory above it, in any case: such a file is delivered when it is
+            Temporary names, of a file or of a directory above it, in upper or lower case: such a file is delivered once it is
             renamed to a final name.
             """)
         Key(
@@ -118,7 +118,7 @@ extension SFTPSettings: SettingsSection {
         Key(
             "sftp.after_release", \.afterRelease, .word,
             """
-            What a sender may do with a released file that nobody has taken: change (rename, replace, withdraw; each an entry,
+            What a sender may do with a released file that nobody has taken: change (rename, replace, withdraw; each is recorded,
             and what it withdraws goes to quarantine) or refuse.
             """, line: TemplateLine(follows: "sftp.settle"))
         Key(.sftpMaxPendingBytes, \.maxPendingBytes, .size(1...(1 << 60)))
@@ -137,8 +137,8 @@ extension SettingsKey {
     static let sftpHostKeys = SettingsKey(
         "sftp.host_keys",
         """
-        Private host keys in the order of offer: Ed25519, ECDSA or RSA, one of a type, without a passphrase. The default is
-        what `dropgate init` makes in the state directory. Where an earlier version made it, `init` adds the ECDSA key,
+        Private host keys in the order in which they are offered: Ed25519, ECDSA or RSA, one per type, no passphrase. Default:
+        what `dropgate init` makes in the state directory. If an earlier version made that, `init` adds the ECDSA key,
         for clients that know nothing newer (JSch 0.1); until then the gate offers the other two.
         """, isList: true,
         line: TemplateLine(
@@ -161,7 +161,7 @@ extension SettingsKey {
     static let sftpMaxPendingBytes = SettingsKey(
         "sftp.max_pending_bytes",
         """
-        What one account may have in the gate that its consumer has not taken. No file can be larger: without max_file this
-        bounds it too.
+        How much one account may have in the gate that its consumer has not taken. No file can be larger: without max_file this
+        limits each file, too.
         """, line: TemplateLine(follows: "sftp.after_release"))
 }

@@ -84,7 +84,7 @@ extension SettingsKey {
     static let sources = SettingsKey(
         "sources",
         """
-        Who may call in: files of entries, shell patterns allowed. Read again when they change and on SIGHUP.
+        Who may call in: files of source entries; shell patterns are allowed. Read again when they change and on SIGHUP.
         """, isList: true, line: TemplateLine(value: .example("[sources/*.yaml]"), isSpaced: true))
 }
 

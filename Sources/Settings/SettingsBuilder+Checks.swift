@@ -9,7 +9,7 @@ extension SettingsBuilder {
     func requestPath(_ value: YAMLValue) -> String? {
         guard let text = value.text("a path, as in /webhooks/vsee") else { return nil }
         guard text.utf8.count <= Self.longestPath else {
-            value.fail("is \(text.utf8.count) bytes long; \(Self.longestPath) are the most")
+            value.fail("is \(text.utf8.count) bytes long; at most \(Self.longestPath) are allowed")
             return nil
         }
         let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -23,7 +23,7 @@ extension SettingsBuilder {
             let found = text.hasPrefix("/") ? value.quoted() : value.found
             value.fail(
                 "\(found) cannot be the path; begin with /, use letters, digits, - . _ ~ between slashes, "
-                    + "and neither end with / nor take /reachability")
+                    + "do not end with /, and do not use /reachability")
             return nil
         }
         return text
@@ -61,7 +61,7 @@ extension SettingsBuilder {
         let shortest = WebhookChecks.shortestSecret
         guard secret.bytes.count >= shortest, secret.bytes.allSatisfy(Self.isUnreserved) else {
             value.fail(
-                "the secret is part of a URL: it needs \(shortest) or more letters, digits, - . _ ~ and "
+                "the secret is part of a URL: it must have \(shortest) or more letters, digits, - . _ ~ and "
                     + "nothing else, as `openssl rand -hex 24` prints")
             return
         }
@@ -112,15 +112,16 @@ extension SettingsBuilder {
         let bytes = secret.bytes
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             value.fail(
-                "the file begins with a byte order mark, which no request brings; save it as UTF-8 without one"
+                "the file begins with a byte order mark, which no request contains; save it as UTF-8 without one"
             )
         } else if bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
             value.fail(
-                "the file has a line end or another control character within the secret, which no request brings; see whether it ends with an empty line"
+                "the file has a line end or another control character within the secret, which no request can have; does it end with an empty line?"
             )
         } else if isField, [bytes.first, bytes.last].contains(0x20) {
             value.fail(
-                "the secret begins or ends with a space, which no header brings; take it out of the file")
+                "the secret begins or ends with a space, which no header can contain there; remove it from the file"
+            )
         }
         return secret
     }

@@ -37,7 +37,7 @@ extension SettingsBuilder {
         let keys = [SettingsKey.forwardSyslogAuthorities, .forwardSyslogCertificate, .forwardSyslogKey]
         if var address, !address.isTLS {
             for key in keys where table[key] != nil {
-                table.fail(key, "is of TLS, and the address is tcp://; write tls://, or remove it")
+                table.fail(key, "is for TLS, but the address is tcp://; write tls://, or remove this key")
             }
             if let enterprise { address.enterprise = enterprise }
             return address

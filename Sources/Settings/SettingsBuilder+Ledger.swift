@@ -9,7 +9,7 @@ extension SettingsBuilder {
         let names = settings.witnesses.map(\.description)
         if let twin = names.first(where: { name in names.count { $0 == name } > 1 }) {
             let shown = ValueText.isPlain(twin) ? twin : "one of them"
-            table.fail(.ledgerWitnesses, "\(shown) is there twice, up to a query; name it once")
+            table.fail(.ledgerWitnesses, "\(shown) is listed twice, apart from the query; name it once")
         }
         checkAges(&settings)
         return settings
@@ -24,7 +24,7 @@ extension SettingsBuilder {
                 table.fail(
                     .ledgerRetain,
                     "would never apply: ledger.seal_after is forever, and only sealed entries are removed; write forever "
-                        + "here, too, or when entries are sealed")
+                        + "here, too, or set ledger.seal_after to a duration")
             }
             settings.retain = nil
             return
@@ -58,8 +58,8 @@ extension SettingsBuilder {
         guard !WitnessURL.hasUser(text) else {
             let shown = value.quoted(WitnessURL.shown(text))
             value.fail(
-                "\(shown) is written with a user name or password, which the gate does not send; "
-                    + "remove it, up to the @")
+                "\(shown) contains a user name or password, which the gate does not send; "
+                    + "remove both, and the @ behind them")
             return nil
         }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false

@@ -96,7 +96,7 @@ extension SettingsBuilder {
                 table.log.add(
                     table.place(ofSection: "webhook"), "webhook",
                     "neither tls nor plaintext; write tls: {certificate: FILE, key: FILE}, or plaintext: true "
-                        + "when a proxy in front ends TLS")
+                        + "when a proxy in front terminates TLS")
             }
             return nil
         }
@@ -142,7 +142,7 @@ extension SettingsBuilder {
             for path in keys {
                 check(path, readers: .nobody) { error in
                     let advice =
-                        "; put it back from the backup; for a gate that has never run `dropgate init` makes what is missing"
+                        "; put it back from the backup; for a gate that has never run, `dropgate init` makes what is missing"
                     table.fail(.sftpHostKeys, error.message + (error.saysFix ? "" : advice))
                 }
             }
@@ -150,7 +150,7 @@ extension SettingsBuilder {
         }
         let keys = value.list { readable($0, readers: .nobody) } ?? []
         if keys.isEmpty, value.isEmptyList {
-            value.fail("names no host key; leave the key out for those that `dropgate init` makes")
+            value.fail("names no host key; remove this setting to use those that `dropgate init` makes")
         }
         return keys
     }
@@ -176,7 +176,7 @@ extension SettingsBuilder {
             chosen = word
             if !modes.contains(word) {
                 let allowed = AddressSettings.list(of: modes)
-                value.fail("\(word.rawValue) is of HTTP and cannot work here; write \(allowed)")
+                value.fail("\(word.rawValue) is for HTTP and cannot work here; write \(allowed)")
                 return AddressSettings(mode: .direct, trustedProxies: blocks)
             }
         }

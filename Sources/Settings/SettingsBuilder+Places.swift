@@ -30,7 +30,7 @@ extension SettingsBuilder {
             SettingsProblem(
                 place: value.place, key: value.key,
                 message:
-                    "\(value.shown(as: path)) lies with the ledger: who can replace the one can replace the other, "
+                    "\(value.shown(as: path)) lies beside the ledger: whoever can replace the ledger can replace it, too, "
                     + "so it proves nothing; name a file on another mount, an https URL or syslog")
         }
         let section = "webhook.quarantine"

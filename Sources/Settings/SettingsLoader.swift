@@ -148,7 +148,7 @@ struct SettingsBuilder {
             for earlier in listeners[..<index] where earlier.address.conflicts(with: listener.address) {
                 table.fail(
                     listener.key,
-                    "\(listener.address) cannot be had beside \(earlier.key.name) (\(earlier.address)); "
+                    "\(listener.address) conflicts with \(earlier.key.name) (\(earlier.address)); "
                         + "give each listener a port of its own")
             }
         }
@@ -196,7 +196,7 @@ struct SettingsBuilder {
     /// What to say of a file that a value names. Where that leads to nothing, what should stand in the file may stand here.
     private func told(_ error: FileError, _ path: String, of value: YAMLValue) -> String {
         guard !value.isShown, ValueText.leadsNowhere(path) else { return error.message }
-        return "expected the path of a file, found \(value.found), which leads to none; "
+        return "expected the path of a file, found \(value.found), which names no file; "
             + "a path that does not begin with / starts at \(Paths.directory(of: table.file))"
     }
 

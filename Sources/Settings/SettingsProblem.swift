@@ -131,7 +131,7 @@ package final class ProblemLog {
         var sorted = ranked.sorted { $0.rank < $1.rank }.map(\.problem)
         if untold > 0, let last = sorted.last {
             sorted.append(
-                SettingsProblem(place: last.place, key: "", message: "\(untold) more problems are not told"))
+                SettingsProblem(place: last.place, key: "", message: "\(untold) more problems are not shown"))
         }
         throw SettingsErrors(sorted)
     }

@@ -7,8 +7,8 @@ struct SettingsTemplate {
         # - Values after a comment sign are the defaults. A listener whose section is absent is off.
         # - Relative paths start at the directory of this file.
         # - Sizes: bytes, or KB MB GB KiB MiB GiB (10MiB). Durations: s m h d (24h).
-        # - Every key can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, and lists are
-        #   written as in [a, b]. The environment goes over this file.
+        # - Every key can also be set in the environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, and lists are
+        #   written as in [a, b]. The environment overrides this file.
         # - An unknown key, a wrong value or a contradiction is an error with file, line and column.
         """
 
@@ -103,7 +103,7 @@ private struct TemplateSection {
         "webhook": Self(text: "VSee's webhooks over HTTPS: POST <path>."),
         "webhook.tls": Self(
             text: """
-                PEM files, read again when they change. `plaintext: true` in place of tls is for a proxy that ends TLS.
+                PEM files, read again when they change. Behind a proxy that terminates TLS, use `plaintext: true` instead of tls.
                 """),
         "webhook.quarantine": Self(form: .flow),
         "webhook.header": Self(form: .flow),
@@ -113,31 +113,31 @@ private struct TemplateSection {
             text: "VSee's SFTP transfers. Every account is a drop box: it can write, and never read back."),
         "console": Self(
             text: """
-                Pages, API and metrics for the people of the gate. Keep it on loopback, or give it TLS.
+                Pages, API and metrics for the people who run the gate. Keep it on loopback, or give it TLS.
                 """),
         "console.tls": Self(
             text: """
-                PEM files, read again when they change. With client_authorities callers show a certificate of these, too.
+                PEM files, read again when they change. With client_authorities, callers must also show a certificate from one of these.
                 """, form: .flow),
-        "staging": Self(text: "What was accepted, whole and durable, for its consumers."),
+        "staging": Self(text: "Where accepted data lies, complete and durable, for its consumers."),
         "ledger": Self(
             text: """
                 Every attempt, accepted or rejected, append-only, under signed checkpoints (C2SP tlog-checkpoint).
                 """),
         "forward": Self(
             text: """
-                Entries as they come, to other systems. After an outage forwarding goes on where it stopped: the ledger is \
+                Sends entries to other systems as they come. After an outage, forwarding resumes where it stopped: the ledger is \
                 the buffer.
                 """, form: .off),
         "forward.syslog": Self(
             text: """
-                RFC 5424 over TCP or TLS, octet-counted. Of TLS: the authorities' PEM (default: the system's), and the \
-                gate's own. enterprise: your private enterprise number (IANA), for the name of the gate's structured \
-                data, dropgate@NUMBER; 0 is nobody's. A new receiver gets the ledger from its first entry on.
+                RFC 5424 over TCP or TLS, octet-counted. For TLS: the authorities' PEM (default: the system's), and the \
+                gate's own certificate and key. enterprise: your private enterprise number (IANA), which names the gate's structured \
+                data, dropgate@NUMBER; 0 belongs to nobody. A new receiver gets the ledger from its first entry on.
                 """, form: .flow),
         "forward.file": Self(
             text: """
-                Lines for a log shipper: jsonl, ecs or ocsf. It may be renamed at any time (logrotate without copytruncate).
+                Lines for a log shipper: jsonl, ecs or ocsf. The file may be renamed at any time (logrotate without copytruncate).
                 """, form: .flow),
     ]
 }

@@ -7,7 +7,7 @@ extension Shipped {
         #
         # The copy that was read shows the rows, and for most of them neither ports nor servers. `undocumented` names what it
         # does not show; such a row keeps its place and is exported and tried as the row that falls_back_to names. When you have
-        # VSee's full tables, fill in ports and servers and take `undocumented` away.
+        # VSee's full tables, fill in ports and servers and remove `undocumented`.
         name: vsee-qatar
         document:
           title: Network Security Diagram (Qatar)

@@ -27,7 +27,7 @@ extension SourceListEditor {
         guard let after = try? Self.read(text, path: path), after.entries.map(\.entry) == wanted else {
             throw Refusal(
                 description:
-                    "\(path): the entry \(UntrustedText.line(id)) is written in a way that cannot be changed; edit it by hand"
+                    "\(path): the entry \(UntrustedText.line(id)) is written in a way that this cannot change; edit it by hand"
             )
         }
         return Edit(path: path, text: text, touched: [wanted[index]])

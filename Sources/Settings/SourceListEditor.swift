@@ -65,7 +65,7 @@ package struct SourceListEditor {
             added.id == entry.id, added.document == entry.document, added.channels == entry.channels,
             added.mode == entry.mode
         else {
-            throw Refusal(description: "\(path) is written in a way that cannot be added to; edit it by hand")
+            throw Refusal(description: "\(path) is written in a way that this cannot add to; edit it by hand")
         }
         return Edit(path: path, text: Self.join(lines), touched: [added])
     }
@@ -96,7 +96,7 @@ package struct SourceListEditor {
         guard gone.count < entries.count else {
             throw Refusal(
                 description: "\(path) would be left without an entry, and an empty list is an error; "
-                    + "remove the file, or the pattern in sources, when nobody of it may call in")
+                    + "remove the file, or its pattern in sources, if nobody in it may call in any more")
         }
         var lines = lines
         for index in gone.reversed() {
@@ -105,7 +105,8 @@ package struct SourceListEditor {
         let kept = entries.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
         let after = try readBack(lines)
         guard after.entries.map(\.entry) == kept else {
-            throw Refusal(description: "\(path) is written in a way that cannot be cut; edit it by hand")
+            throw Refusal(
+                description: "\(path) is written in a way that this cannot remove from; edit it by hand")
         }
         return Edit(path: path, text: Self.join(lines), touched: gone.map { entries[$0] })
     }

@@ -43,7 +43,8 @@ package struct SourceListReader {
         }
         guard let items = list.list("a list of entries") else { return nil }
         if items.isEmpty {
-            list.fail("the list is empty; an empty list admits nobody, so remove the file if that is meant")
+            list.fail(
+                "the list is empty; an empty list admits nobody, so remove the file if that is what you want")
         }
         var entries: [Located] = []
         // A list may be long: what is looked for in it is found by what it is.

@@ -38,21 +38,21 @@ extension StagingSettings: SettingsSection {
             "staging.reserve", \.reserve, .size(0...(1 << 50)), "Bytes to keep free.",
             line: TemplateLine(
                 comment: .heading(
-                    "Below this much free space (bytes, inodes) senders are told to come back before they send."
+                    "With less free space than this (bytes, inodes), senders are told to come back later before they send anything."
                 )))
         Key(
             "staging.reserve_inodes", \.reserveInodes, .integer(0...1_000_000_000), "Inodes to keep free.",
             line: TemplateLine(comment: .none))
         Key(
             "staging.layout", \.layout, .word,
-            "Webhook events as one file each, many at once in a directory of their own (file), or as NDJSON batches (ndjson)."
+            "How webhook events lie: one file each, many at once together in a directory (file), or as NDJSON batches (ndjson)."
         )
         Key(
             "staging.group", \.group, .groupName,
             """
-            Consumers: a group of the system that may take files from ready/ and read receipts, and reach nothing else of the
-            gate. Then run `dropgate init` as root, and restart the gate. Without the key the gate closes at its next start
-            what it had opened.
+            A system group for consumers: its members may take files from ready/ and read receipts, and reach nothing else of the
+            gate. Once it is set, run `dropgate init` as root and restart the gate. If this setting is removed, the gate
+            withdraws the access at its next start.
             """, line: TemplateLine(value: .example("dropgate-drops")))
         Key(
             "staging.keep_acknowledged", \.keepAcknowledged, .durationOrForever(ages),
@@ -60,7 +60,7 @@ extension StagingSettings: SettingsSection {
             line: TemplateLine(
                 comment: .heading(
                     """
-                    How long files and receipts stay: after `dropgate drops ack`, in quarantine, after the file was taken.
+                    How long files and receipts are kept: after `dropgate drops ack`, in quarantine, and after the file was taken.
                     `forever` keeps them.
                     """)))
         Key(

@@ -11,14 +11,14 @@ package enum TLSFiles {
         let bytes = try FileReading.bytes(path, limit: longest)
         let found: [Certificate]
         do { found = try Certificate.list(pem: bytes) } catch {
-            throw FileError(message: "\(path): a certificate in it is broken: \(error)")
+            throw FileError(message: "\(path): a certificate in it is damaged: \(error)")
         }
         guard !found.isEmpty else {
             // A SEQUENCE of more than 255 bytes (X.690): the first bytes of DER and of PKCS #12.
             let isBinary = bytes.starts(with: [0x30, 0x82])
             throw FileError(
                 message: "\(path): no PEM certificate in it"
-                    + (isBinary ? "; `openssl x509 -inform der` or `openssl pkcs12` makes one of it" : ""))
+                    + (isBinary ? "; `openssl x509 -inform der` or `openssl pkcs12` converts it" : ""))
         }
         return found
     }

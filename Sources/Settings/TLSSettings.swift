@@ -30,7 +30,7 @@ extension SettingsKey {
     static let webhookOldSenders = SettingsKey(
         "webhook.tls.old_senders",
         """
-        TLS 1.2 is spoken with ECDHE and authenticated encryption only. These senders, and nobody else, may also use
-        CBC and RSA key exchange, whose traffic can be read once the key is lost: for a time, until they are renewed.
+        TLS 1.2 works with ECDHE and authenticated encryption only. These senders, and nobody else, may also use CBC and RSA
+        key exchange, whose traffic can be read by anyone who gets the key: list a sender only until it is upgraded.
         """, isList: true, line: TemplateLine(value: .example("[192.0.2.7/32]")))
 }

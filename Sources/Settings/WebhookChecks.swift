@@ -50,7 +50,7 @@ extension SettingsKey {
             value: .example("webhook-path-secret"),
             comment: .heading(
                 """
-                Checks beside the source address; all are off unless given. Secrets are files that only their owner reads.
+                Checks in addition to the source address; all are off unless set. Secrets are files that only their owner can read.
                 """),
             gap: 13, isSpaced: true, follows: "webhook.quarantine.bytes"))
     static let webhookHeaderName = SettingsKey(

@@ -68,7 +68,7 @@ extension WebhookSettings: SettingsSection {
         Key(.webhookUnlisted, \.unlisted, .word)
         Key(
             "webhook.repeat_window", \.repeatWindow, .duration(.zero ... .seconds(366 * 86400)),
-            "how long the same body without an event id is a repeat, and no event of its own",
+            "how long the same body without an event id counts as a repeat, not as a new event",
             line: TemplateLine(gap: 4, follows: "webhook.max_body"))
         Key(
             "webhook.quarantine.events", \.heldEvents, .integer(1...100_000),
@@ -109,13 +109,13 @@ extension SettingsKey {
     static let webhookHealthPath = SettingsKey(
         "webhook.health_path",
         """
-        For the checks of balancers (trusted proxies) and of listed sources: GET, HEAD or OPTIONS gets 200 while the gate
-        accepts and 503 while it cannot, and leaves no entry. A PROXY header that says LOCAL may ask at any path.
+        For health checks by load balancers (trusted proxies) and listed sources: GET, HEAD or OPTIONS gets 200 while the gate
+        accepts and 503 while it cannot, and leaves no entry. After a PROXY header that says LOCAL, any path works.
         """)
     static let webhookAddress = SettingsKey(
         "webhook.address",
         """
-        How the source of a connection is learnt: \(AddressSettings.list(of: AddressMode.allCases)).
+        How the gate learns the source of a connection: \(AddressSettings.list(of: AddressMode.allCases)).
         All but direct need the CIDR blocks of the proxies.
         """, line: TemplateLine(value: .example("direct"), isSpaced: true))
     static let webhookTrustedProxies = SettingsKey(
@@ -124,9 +124,9 @@ extension SettingsKey {
     static let webhookUnlisted = SettingsKey(
         "webhook.unlisted",
         """
-        What an unlisted source gets: close (the connection ends before TLS), refuse (HTTP 403), or quarantine: 403 too,
-        but an event of VSee's form under the right secret (one of the checks below) is held until somebody has found
-        out whether VSee's address has changed: `dropgate drops release ID`.
+        What an unlisted source gets: close (the connection is closed before TLS), refuse (HTTP 403), or quarantine: also 403,
+        but an event in VSee's format with the right secret (one of the checks below) is held until somebody has found
+        out whether VSee's address has changed; `dropgate drops release ID` then releases it.
         """, line: TemplateLine(isSpaced: true))
     static let webhookMaxConnections = SettingsKey(
         "webhook.max_connections", "Connections at once.", line: TemplateLine(comment: .none))

@@ -43,8 +43,8 @@ enum YAMLShape {
             if isNamed(event) {
                 return refusal(
                     event,
-                    "& and * at the beginning of a value name one for use in several places, which is not read here; "
-                        + "write the value out, or put it in quotes if it is meant as it stands")
+                    "& and * at the beginning of a value are YAML anchors and aliases, which are not supported here; "
+                        + "write the value out, or put it in quotes if it is meant literally")
             }
             switch event.type {
             case YAML_SEQUENCE_START_EVENT, YAML_MAPPING_START_EVENT:
@@ -52,7 +52,7 @@ enum YAMLShape {
                 if depth > deepest {
                     return refusal(
                         event,
-                        "lists and mappings stand more than \(deepest) deep in each other, and nothing that is read here does"
+                        "lists and mappings are nested more than \(deepest) deep, which nothing needs here"
                     )
                 }
             case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: depth -= 1

@@ -18,9 +18,9 @@ enum YAMLTrouble {
         case .reader(_, let offset, let value, let text):
             return (
                 offset.map { position($0, in: text, path) } ?? .file(path),
-                "not YAML: it holds \(character(value)), which no text has; remove it"
+                "not YAML: it contains \(character(value)), which is not allowed in text; remove it"
             )
-        case .memory: return (.file(path), "too large to be read with the memory that there is")
+        case .memory: return (.file(path), "too large to be read with the memory that is available")
         default: return (.file(path), "not YAML: \(other)")
         }
     }
@@ -41,9 +41,10 @@ enum YAMLTrouble {
                 + "or % in quotes"
         case "mapping values are not allowed in this context":
             "a key cannot stand here; put a value that holds \": \" in quotes, and indent the keys of a section alike"
-        case "could not find expected ':'": "this is no key; write key: value, with a space after the colon"
+        case "could not find expected ':'":
+            "this is not a key; write key: value, with a space after the colon"
         case "did not find expected key", "did not find expected '-' indicator":
-            "this line is neither a key nor an entry of what stands before; indent those that belong together alike"
+            "this line is neither a key nor an item of what comes before it; indent lines that belong together alike"
         case "block sequence entries are not allowed in this context",
             "mapping keys are not allowed in this context":
             "a list cannot begin on the line of its key; write it on the next line, or as [a, b]"
@@ -68,7 +69,7 @@ enum YAMLTrouble {
         }
     }
 
-    private static let other = "it cannot be understood here; look at indentation, brackets and quotes"
+    private static let other = "it cannot be parsed here; check indentation, brackets and quotes"
 
     private static func character(_ value: Int32) -> String {
         guard value >= 0 else { return "bytes that are not UTF-8" }

@@ -35,11 +35,12 @@ package final class Directory: Sendable {
             return StagingError(
                 .obstructed,
                 "cannot open the directory \(path): it is a symbolic link to \(target), and nothing is there",
-                fix: "put back what it leads to, or the directory itself in its place")
+                fix: "put back what it leads to, or put the directory itself in its place")
         }
         guard failed.code == .badPath else { return failed }
         return StagingError(
-            .obstructed, failed.message, fix: "see what lies there, and put the directory back in its place")
+            .obstructed, failed.message,
+            fix: "find out what lies there, and put the directory back in its place")
     }
 
     /// One component that a name may be: not empty, not `.` or `..`, no `/`, no NUL, at most 255 bytes.
@@ -287,7 +288,7 @@ package final class Directory: Sendable {
         guard mine.st_dev == theirs.st_dev else {
             throw StagingError(
                 .failed,
-                "\(path) is on another filesystem than \(root.path): release is a rename, mount the whole staging directory instead"
+                "\(path) is on another filesystem than \(root.path), but a release is a rename: mount the whole staging directory instead"
             )
         }
     }

@@ -263,7 +263,7 @@ package final class PartialFile {
             return [UInt8](try encoder.encode(sidecar))
         } catch {
             throw StagingError(
-                .failed, "cannot write down how far the upload \(sidecar.drop) is; report this")
+                .failed, "cannot record how far the upload \(sidecar.drop) has got; report this")
         }
     }
 }

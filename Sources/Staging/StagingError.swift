@@ -71,7 +71,7 @@ package struct StagingError: Error, Sendable, CustomStringConvertible {
         guard lstat(place, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return nil }
         guard status.st_mode & S_IFMT == S_IFLNK else {
             return StagingError(
-                .obstructed, "\(place) is no directory, and one of the gate's own belongs there",
+                .obstructed, "\(place) is not a directory, but one of the gate's own belongs there",
                 fix: "move it away, and put the directory back in its place")
         }
         let target = ((try? Paths.target(ofLink: place)) ?? nil).map { " (to \($0))" } ?? ""

@@ -67,8 +67,8 @@ package enum StagingMark {
     private static func refusal(_ path: String, _ known: String) -> StagingError {
         StagingError(
             .failed,
-            "\(path) is not the staging directory that belongs to this ledger: is its filesystem mounted? If what was in "
-                + "it is lost for good, make \(known) an empty file (truncate -s 0) and start the gate; accepted files that it had "
+            "\(path) is not the staging directory that belongs to this ledger: is its filesystem mounted? If its "
+                + "contents are lost for good, make \(known) an empty file (truncate -s 0) and start the gate; accepted files that it had "
                 + "not released are recorded as lost then")
     }
 

@@ -197,7 +197,7 @@ package final class Checkpointer: Service, CheckpointSigning {
 
     /// In the gate's health each time; one line in the log when something begins to fail, and one when it works again.
     private func fails(_ problem: String, _ what: String, _ error: any Error) {
-        let message = "\(what) fails, it is tried again with each checkpoint: \(error)"
+        let message = "\(what) fails, and is tried again with each checkpoint: \(error)"
         if intake.health.set(problem: problem, of: what, message: message) {
             intake.logger.error("\(message)")
         }

@@ -86,7 +86,7 @@ package final class ClockWatch: Service {
         }
         let message =
             "the machine's clock is behind the ledger's newest entry: until it says \(newest), new entries have that time, "
-            + "a microsecond apart, and tell the clock's beside it; set the clock right (timedatectl, chronyc tracking)"
+            + "a microsecond apart, with the clock's own beside it; correct the clock (timedatectl, chronyc tracking)"
         intake.health.set(problem: Self.problem, message: message)
         return newest - clock
     }

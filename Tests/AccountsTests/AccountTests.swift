@@ -64,7 +64,10 @@ import Testing
             ("keys: ssh-ed25519\n", 1, "expected a list"),
             ("keys:\n  - \(SampleKeys.ed25519)\n  - \(AuthorizedKeyTests.rsa1024)\n", 3, "1024 bits"),
             ("disabled: yes\n", 1, "true or false"),
-            ("keys: []\nnote: \"a\\u202eb\"\n", 2, "note: it must not be empty or have control characters"),
+            (
+                "keys: []\nnote: \"a\\u202eb\"\n", 2,
+                "note: it must not be empty or contain control characters"
+            ),
             ("created: monday\n", 1, "expected a time"),
             ("password_hash: secret\n", 1, "crypt(3)"),
             ("password_hash: \"$1$abcdefgh$ZBTwVAcGTgmZXlkAcm4pF0\"\n", 1, "crypt(3)"),

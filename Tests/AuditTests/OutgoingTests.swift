@@ -99,7 +99,7 @@ private func serving<R>(_ answer: String?, tls: TLSContext? = nil, _ body: (Int)
     /// Neither the URL, which whoever reports it says, nor a word of a library.
     @Test(arguments: [
         ("http://127.0.0.1:1/x?token=s3cret", "nobody listens there; see "),
-        ("https://nowhere.invalid/x?token=s3cret", "its name is not known here; see "),
+        ("https://nowhere.invalid/x?token=s3cret", "its name is not known here; check "),
     ])
     func whatFailsIsSaidOnceWithANextStep(url: String, words: String) async throws {
         let error = await #expect(throws: OutgoingError.self) { try await HTTPExchange(url: url).get() }

@@ -68,7 +68,7 @@ import Testing
         let text = text(report)
         #expect(text.contains("from 7 sources or more"))
         #expect(text.contains("others in 20.21.208.0/24"))
-        #expect(text.contains("More rejected sources than are told apart"))
+        #expect(text.contains("More rejected sources than are listed singly"))
         #expect(advice("sources_not_told_apart", report)?.hasPrefix("8 attempts of other sources") == true)
         let near = report.findings.first { $0.code == "near_miss" }
         #expect(near?.items == ["others in 20.21.208.0/24: 6 rejected, near test/vsee"])
@@ -109,7 +109,7 @@ import Testing
         #expect(report.exports.count == LedgerTally.notableLimit)
         let finding = report.findings.first { $0.code == "entries_left_out" }
         #expect(finding?.severity == .warning && finding?.items == ["access: 1 entry left out"])
-        let title = "More changes, starts and stops, or exports than the report tells of"
+        let title = "More changes, starts and stops, or exports than the report shows"
         #expect(text(report).contains(title) && ReportPage(report).html.contains(title))
         #expect(report.json()["left_out"] == ["access": 1])
     }

@@ -238,7 +238,7 @@ import Testing
         for change in report.changes {
             #expect(
                 change.refuses == [
-                    refused.text, "2 more recent callers are refused from now on", "too many",
+                    refused.text, "2 other recent callers are refused from now on, too", "too many",
                 ])
         }
         let finding = report.findings.first { $0.code == "recent_callers_refused" }

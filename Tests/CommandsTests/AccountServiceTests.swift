@@ -43,7 +43,7 @@ import Testing
         let directory = accounts.directory
         try FileManager.default.createSymbolicLink(atPath: directory, withDestinationPath: directory)
         let words =
-            "cannot open the directory \(directory): Too many levels of symbolic links; see what lies there"
+            "cannot open the directory \(directory): Too many levels of symbolic links; find out what lies there"
         for command in [["list"], ["show", "lab"], ["disable", "lab"], ["remove", "lab"]] {
             let answer = await gate.run(["account"] + command)
             #expect(answer.status == 78 && answer.error.contains(words), "\(command): \(answer)")
@@ -76,7 +76,7 @@ import Testing
     @Test func ofAnAccountThatIsClosedItIsNotSaidThatItGoesOn() async throws {
         try gate.write("accounts/lab.yaml", "disabled: true\nfoo: 1\n")
         #expect(chmod(accounts.file(of: "lab"), 0o600) == 0)
-        let kept = "a running gate goes on with those that it read before"
+        let kept = "a running gate keeps using those that it read before"
         let closed = await gate.run("account", "list")
         #expect(closed.status == 78 && closed.error.contains("(meanwhile nobody can log in)"), "\(closed)")
         #expect(closed.out.contains("no account in ") && !closed.out.contains(kept), "\(closed)")

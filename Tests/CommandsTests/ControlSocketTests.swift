@@ -262,11 +262,11 @@ import Testing
             if case .yes = await presence(gate) {} else { Issue.record("it answers, in its own way") }
             for command in [["drops", "ack", DropID.make(milliseconds: 1)], ["ledger", "checkpoint"]] {
                 let answer = await TestGate.run(command + ["--config", gate.config])
-                #expect(answer.status == 70 && answer.error.contains("another version"), "\(answer)")
+                #expect(answer.status == 70 && answer.error.contains("a different version"), "\(answer)")
             }
             let export = await TestGate.run(["attempts", "--format", "jsonl", "--config", gate.config])
             #expect(
-                export.status == 70 && export.error.contains("; restart it, so that both are of one"),
+                export.status == 70 && export.error.contains("; restart the gate, so that both are the same"),
                 "\(export)")
             #expect(!export.error.contains("run this as the gate's own user"))
             group.cancelAll()
@@ -294,7 +294,7 @@ import Testing
             let withdrawal = await TestGate.run(["drops", "withdraw"] + ids + ["--config", gate.config])
             #expect(withdrawal.status == 70, "\(withdrawal)")
             let words =
-                "whether it was done is not known: it closed the connection; see it with `dropgate attempts"
+                "it is not known whether it has done it: it closed the connection; check with `dropgate attempts"
             #expect(withdrawal.error.components(separatedBy: words).count == 2, "once: \(withdrawal)")
             let checkpoint = await TestGate.run(["ledger", "checkpoint", "--config", gate.config])
             #expect(
@@ -351,7 +351,7 @@ import Testing
             return
         }
         #expect(error.message.contains("another process writes this ledger"), "\(error)")
-        #expect(error.fix?.contains("ask again") == true, "\(error)")
+        #expect(error.fix?.contains("try again") == true, "\(error)")
         _ = try store.size()
     }
 
@@ -480,7 +480,7 @@ import Testing
                     Issue.record("\(line): \(String(describing: answer))")
                     continue
                 }
-                #expect(message.contains("another version") == line.contains("version"))
+                #expect(message.contains("a different version") == line.contains("version"))
             }
             group.cancelAll()
         }

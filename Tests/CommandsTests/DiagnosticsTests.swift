@@ -122,10 +122,10 @@ import Testing
     // MARK: Accounts
 
     @Test(arguments: [
-        ("disable: true\n", "meanwhile nobody can log in to the account"),
+        ("disable: true\n", "until then nobody can log in to the account"),
         (
             "keys: x\n",
-            "a running gate goes on with what it read before, and after a start there is no such account"
+            "a running gate keeps using what it read before, but after a restart there is no such account"
         ),
     ])
     func ofABadAccountFileItIsSaidWhatHoldsMeanwhile(text: String, meanwhile: String) async throws {
@@ -138,12 +138,12 @@ import Testing
             atPath: settings.accounts, withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(filePath: settings.accounts + "/acme.yaml"))
         let found = GateCheck(await GateFacts(settings, asksGate: false)).accounts()
-        #expect(found.first?.state == .fail && found.first?.fix == "mend the file; \(meanwhile)", "\(found)")
+        #expect(found.first?.state == .fail && found.first?.fix == "fix the file; \(meanwhile)", "\(found)")
         try FileManager.default.removeItem(atPath: settings.accounts + "/acme.yaml")
         try FileManager.default.createSymbolicLink(
             atPath: settings.accounts + "/acme.yaml", withDestinationPath: gate.path("nowhere"))
         let dangling = GateCheck(await GateFacts(settings, asksGate: false)).accounts()
-        #expect(dangling.first?.fix?.hasSuffix("meanwhile there is no such account") == true, "\(dangling)")
+        #expect(dangling.first?.fix?.hasSuffix("until then there is no such account") == true, "\(dangling)")
     }
 
     @Test func aGateThatHadAccountsMissesTheirDirectory() async throws {
@@ -395,7 +395,7 @@ import Testing
         #expect(
             found.map(\.state) == [.fail, .fail] && found.map(\.start) == [.goesOn, .goesOn], "\(found)")
         #expect(
-            found.first?.text.hasPrefix("\(gate.path("state/staging/ready/sftp/acme")) is no directory")
+            found.first?.text.hasPrefix("\(gate.path("state/staging/ready/sftp/acme")) is not a directory")
                 == true)
         #expect(found.last?.text.hasPrefix("\(link) is a symbolic link (to ") == true)
         try gate.write("state/staging/incoming/webhook/x.whole/data", "")
@@ -557,7 +557,7 @@ import Testing
         let never = forwarder(waiting: nil, seconds: 0, isFailing: true, error: "damaged")
         #expect(
             never.text.contains(
-                "has not got through since the gate's start: how far it has come is not known"))
+                "has not got through since the gate's start: how far it has got is not known"))
     }
 
     @Test func forwardingThatIsSlowIsAWarningAndWhatIsOnTheWayIsWell() {

@@ -120,7 +120,7 @@ extension DropsTests {
         #expect(found[0]["finding"] == "receipt differs" && found[0]["differs"] == "receipt in line")
         #expect(found[0]["members"] == ["source"], "\(found)")
         #expect(
-            found[0]["cause"] == "the receipt in its line says something else than the ledger of: source")
+            found[0]["cause"] == "the receipt in its line differs from the ledger in: source")
         try change("\"line\":2", "\"line\":3")
         found = try await findings()
         #expect(found.count == 1 && found[0]["members"] == ["line"], "\(found)")

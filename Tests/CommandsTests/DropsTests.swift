@@ -311,9 +311,9 @@ import Testing
         #expect(digest["finding"] == "altered" && digest["expected_sha256"]?.string == expected)
         let changed = try #require(digest["found_sha256"]?.string)
         #expect(changed != expected && changed.count == 64)
-        #expect(digest["cause"]?.string == "its SHA-256 is \(changed), and by the ledger \(expected)")
+        #expect(digest["cause"]?.string == "its SHA-256 is \(changed); the ledger says \(expected)")
         #expect(size["expected_bytes"]?.int == Int64(text.utf8.count) && size["found_bytes"]?.int == 2)
-        let words = "it has 2 bytes, and by the ledger \(text.utf8.count)"
+        let words = "it has 2 bytes; the ledger says \(text.utf8.count)"
         #expect(size["cause"]?.string == words)
         #expect(found[2]["finding"] == "receipt differs" && found[2]["members"] == ["bytes"], "\(found[2])")
         let told = await gate.run("drops", "verify").out

@@ -62,7 +62,7 @@ import Testing
                 "dropgate account add vsee --key vsee.pub --config '/srv/a gate/dropgate.yaml'   # VSee's public key"
             ])
         for (certificate, words) in [
-            (GateStanding.Certificate.missing, "put a certificate"), (.selfIssued, "signed by itself"),
+            (GateStanding.Certificate.missing, "put a certificate"), (.selfIssued, "self-signed"),
             (.expired("2026-01-02"), "expired on 2026-01-02"), (.bad("k.pem is broken"), "k.pem is broken"),
         ] {
             let left = try steps { $0.certificate = certificate }
@@ -76,11 +76,11 @@ import Testing
             start.count == 2 && start[0].contains("serve --check") && start[1].contains("dropgate serve"),
             "\(start)")
         let unknown = try steps { $0.isRunning = nil }
-        #expect(unknown.count == 1 && unknown[0].hasPrefix("see whether the gate runs"), "\(unknown)")
+        #expect(unknown.count == 1 && unknown[0].hasPrefix("check whether the gate runs"), "\(unknown)")
         #expect(try steps { $0.hasNewHostKeys = true }.allSatisfy { $0.hasPrefix("restart the gate") })
         #expect(
             try steps { $0.accountProblems = ["accounts/x.yaml:1:1: bad"] } == [
-                "mend accounts/x.yaml:1:1: bad"
+                "fix accounts/x.yaml:1:1: bad"
             ])
     }
 

@@ -56,7 +56,7 @@ import Testing
         #expect(signed.status == 0, "\(signed)")
         let words =
             isInForce
-            ? "cut off after its entry 1: it is finished" : "cut off before its entry: it is taken back"
+            ? "interrupted after its entry 1: it is completed" : "interrupted before its entry: it is undone"
         #expect(signed.error.contains(words) == !cut.isAfter(.installed), "\(signed)")
         let key = isInForce ? new.verifier : old.verifier
         #expect(try keys.signer().verifier == key)
@@ -75,7 +75,7 @@ import Testing
             #expect(verified.status == 0, "\(verified)")
         }
         let again = await gate.run("ledger", "checkpoint")
-        #expect(again.status == 0 && !again.error.contains("cut off"), "it is ended once: \(again)")
+        #expect(again.status == 0 && !again.error.contains("was interrupted"), "it is ended once: \(again)")
     }
 
     @Test func afterARotationThatWasCutOffTheNextOneIsDone() async throws {
@@ -93,12 +93,12 @@ import Testing
         try gate.write("state/keys/ledger.key.next", "PRIVATE+KEY+cut")
         #expect(chmod(gate.path("state/keys/ledger.key.next"), 0o600) == 0)
         let signed = await gate.run("ledger", "checkpoint")
-        #expect(signed.status == 0 && signed.error.contains("it is taken back"), "\(signed)")
+        #expect(signed.status == 0 && signed.error.contains("it is undone"), "\(signed)")
         #expect(try keys.signer().verifier == old.verifier && !keys.isRotating())
     }
 
     @Test func doctorTellsOfARotationThatWasCutOffUntilItIsEnded() async throws {
-        let words = "a rotation of the key that signs it was cut off"
+        let words = "a rotation of the key that signs it was interrupted"
         let before = await gate.run("doctor")
         #expect(!before.out.contains(words), "\(before)")
         try rotate(until: .announced)

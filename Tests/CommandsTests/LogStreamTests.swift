@@ -71,7 +71,7 @@ import Testing
         let stream = LogStream(pipe.writing, most: 10_000)
         let lines = lines(1000)
         for line in lines { stream.write(line) }
-        let told = " of this log missing here, for nobody read it\n"
+        let told = " of this log lost here, because nobody read it\n"
         let found = pipe.contents(through: told).split(separator: "\n").map { "\($0)\n" }
         #expect(found.dropLast() == lines.prefix(found.count - 1) && found.count > 100)
         #expect(found.last == "dropgate: \(lines.count - found.count + 1) lines" + told)
@@ -108,7 +108,7 @@ import Testing
         defer { pipe.close() }
         let stream = LogStream(pipe.writing, most: 100)
         stream.write(String(repeating: "x", count: 10_000) + "\n")
-        #expect(pipe.contents(through: "nobody read it\n").contains("1 line of this log missing here"))
+        #expect(pipe.contents(through: "nobody read it\n").contains("1 line of this log lost here"))
         stream.finish(within: 60)
         stream.write("next\n")
         #expect(pipe.contents(through: "next\n") == "next\n")

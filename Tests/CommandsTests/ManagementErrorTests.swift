@@ -90,6 +90,6 @@ import Testing
         }
         #expect(error?.code == .internalError)
         #expect(error?.message.hasSuffix("there is no ledger at \(settings.ledger.path)") == true)
-        #expect(error?.fix == "see whether these are the gate's settings, and whether it has run")
+        #expect(error?.fix == "check that these are the gate's settings, and that it has ever run")
     }
 }

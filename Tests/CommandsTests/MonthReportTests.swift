@@ -67,7 +67,7 @@ import Testing
         #expect(clock.count == 3)
         #expect(clock[0].contains("set back by 7200 s") && clock[1].contains("set forward by 7200 s"))
         #expect(
-            clock[2].contains("the clock said 2025-11-18T10:00:01.000000Z to 2025-11-18T10:21:00.000000Z"))
+            clock[2].contains("the clock showed 2025-11-18T10:00:01.000000Z to 2025-11-18T10:21:00.000000Z"))
         let exports = report["exports"]?.array?.compactMap { $0["what"]?.string }
         #expect(exports == ["li attempts csv", "jonas report csv"])
         #expect(report["policy_changes"]?.array?.count == 3)
@@ -81,7 +81,7 @@ import Testing
         let found = await gate.run(
             "attempts", "--since", since, "--until", until, "--limit", "0", "--kind", "request")
         #expect(found.out.split(separator: "\n").count == 1 + 9)
-        #expect(found.error.contains("the clock was set back, and these entries"))
+        #expect(found.error.contains("the clock was set back; these entries"))
         let plain = await gate.run(
             "attempts", "--since", "2025-11-05T00:00:00Z", "--until", "2025-11-06T00:00:00Z")
         #expect(!plain.error.contains("clock"))

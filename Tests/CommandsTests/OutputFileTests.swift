@@ -202,7 +202,7 @@ import Testing
 
     @Test func followingHasNoEnd() async {
         let answer = await gate.run("attempts", "--follow", "--until", "now")
-        #expect(answer.status == 64 && answer.error.contains("goes on until it is interrupted"), "\(answer)")
+        #expect(answer.status == 64 && answer.error.contains("runs until it is interrupted"), "\(answer)")
     }
 
     @Test func aDamagedLedgerIsNotAdvisedToBeVerifiedAgain() async throws {

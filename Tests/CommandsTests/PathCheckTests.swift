@@ -64,7 +64,7 @@ import Testing
         let needed = FileAllowance.needed(settings)
         for (limit, state) in [(needed, Finding.State.ok), (needed - 1, .warn), (.max, .ok)] {
             let found = MachineCheck(settings, openFiles: limit).files
-            #expect(found.state == state && found.text.contains("by the running gate"), "\(found)")
+            #expect(found.state == state && found.text.contains("for the running gate"), "\(found)")
         }
         #expect(!MachineCheck(settings).files.text.contains("running gate"))
     }

@@ -157,7 +157,7 @@ import Testing
     func otherContentUnderTheIDOfAHeldDropCutsNothingOfIt(left: String) async throws {
         let (here, drop, other, summary) = try await pulledAgain(left: left, offered: "something else")
         #expect(summary.failures.map { $0.drop } == [drop])
-        #expect(summary.failures.first?.why.contains("another one under its id now: 14 bytes") == true)
+        #expect(summary.failures.first?.why.contains("a different one under its id: 14 bytes") == true)
         #expect(summary.pulled == 0 && summary.known == 0)
         #expect(other.fetched.isEmpty && other.acknowledged.isEmpty)
         #expect(try here.gate.read(here.part(drop)) == left)
@@ -256,10 +256,10 @@ import Testing
         other.fail(receipt: Self.silent)
         var said = try await failure(here, other)
         #expect(said.contains("the connection was lost: the time was over"))
-        #expect(said.hasSuffix("; the next pull goes on where it ended; a longer --timeout may help"))
+        #expect(said.hasSuffix("; the next pull continues where it stopped; a longer --timeout may help"))
         other.fail(receipt: .ended("bye"))
         said = try await failure(here, other)
-        #expect(said.hasSuffix("the server ended the session: bye; the next pull goes on where it ended"))
+        #expect(said.hasSuffix("the server ended the session: bye; the next pull continues where it stopped"))
         await here.intake.close()
     }
 

@@ -194,17 +194,17 @@ import Testing
         arguments: [
             (
                 ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--expires", "2020-01-01"], 64,
-                "expires 2020-01-01T00:00:00.000000Z is over: the entry would let nobody in"
+                "expires 2020-01-01T00:00:00.000000Z is in the past: the entry would let nobody in"
             ),
             (
                 ["add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--review-by", "2020-01-01"], 64,
-                "review_by 2020-01-01T00:00:00.000000Z is over"
+                "review_by 2020-01-01T00:00:00.000000Z is in the past"
             ),
             (
                 [
                     "add", "192.0.2.1", "--service", "a", "--channel", "sftp", "--document", "Mail", "--read",
                     "2999-01-01",
-                ], 64, "read 2999-01-01 is to come: nobody has read the document on that day"
+                ], 64, "read 2999-01-01 is in the future: nobody can have read the document on that day"
             ),
             (
                 [

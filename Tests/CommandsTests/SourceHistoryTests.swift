@@ -61,7 +61,7 @@ import Testing
         let answer = try await old.explain("20.21.208.105", day: 1.5)
         #expect(answer.status == 1 && answer.json["known"]?.bool == false)
         #expect(answer.json["lists"]?["policy"]?.string == old.old)
-        let why = removes ? "are not kept in" : "cannot be believed"
+        let why = removes ? "are not kept in" : "cannot be trusted"
         #expect(
             answer.json["lists"]?["unknown"]?.string?.contains(why) == true && answer.text.out.contains(why))
         #expect(try await old.explain("20.21.208.105", day: 2.5).json["known"]?.bool == true)
@@ -139,7 +139,8 @@ import Testing
         try FileManager.default.removeItem(atPath: old.file(old.new))
         let unknown = await old.gate.run("source", "list")
         #expect(
-            unknown.status == 78 && unknown.error.contains("which lists are in force meanwhile is not known"))
+            unknown.status == 78
+                && unknown.error.contains("it is not known which lists are in force meanwhile"))
         #expect(unknown.out.isEmpty, "\(unknown)")
     }
 

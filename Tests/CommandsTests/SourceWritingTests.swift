@@ -101,7 +101,7 @@ import Testing
         try gate.write("other.yaml", "entries:\n\(TestGate.entry)")
         let (other, vsee) = (gate.path("other.yaml"), gate.path("sources/vsee.yaml"))
         let answer = await TestGate.run(Self.addition + ["--list", other, "--config", gate.config])
-        let words = "\(other) is no list that sources in the settings names; there are: vsee (\(vsee))"
+        let words = "\(other) is not a list that `sources` in the settings names; those are: vsee (\(vsee))"
         #expect(answer.status == 64 && answer.error.contains(words), "\(answer)")
     }
 

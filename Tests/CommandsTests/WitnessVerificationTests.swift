@@ -80,7 +80,7 @@ import Testing
         let made = kind == "a directory" ? mkdir(place, 0o700) : mkfifo(place, 0o600)
         try #require(made == 0)
         let words =
-            "witness \(place) cannot be asked what it has, and is not compared with: \(place) is \(kind), and has to be a file"
+            "witness \(place) cannot be asked what it has, so the ledger is not compared with it: \(place) is \(kind), and has to be a file"
         // Of a pipe nobody would ever read anything.
         let found = try await faults(gate, patience: .seconds(600))
         #expect(found.map(\.kind) == [.notCompared] && found.first?.message.hasPrefix(words) == true)
@@ -126,7 +126,7 @@ import Testing
         for text in [String(newest.prefix(1)), String(newest.prefix(60)), "\n\n", older] {
             try gate.write("witness.notes", text)
             let cut = await gate.run("ledger", "verify")
-            #expect(cut.status == 31 && cut.out.contains("who has cut or removed the file"), "\(cut)")
+            #expect(cut.status == 31 && cut.out.contains("who shortened or removed the file"), "\(cut)")
         }
         try gate.write("witness.notes", newest)
         let there = await gate.run("ledger", "verify")

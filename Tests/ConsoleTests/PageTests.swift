@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func theOverviewSaysThatItsChecksAreBeingMade() throws {
-        let (looking, nothing) = ("The gate's checks are being made", "Nothing now.")
+        let (looking, nothing) = ("The gate's checks are being made", "Nothing at the moment.")
         let need = FindingRow(area: "space", state: .fail, text: "the disk is full", fix: nil)
         for needs in [[], [need]] {
             let page = try overview(isLooking: true, needs: needs)

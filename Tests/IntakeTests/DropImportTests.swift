@@ -395,7 +395,7 @@ import Upkeep
         }
         #expect(refused?.code == .malformed)
         let said = try #require(refused?.description)
-        #expect(said.contains("another one under its id now: 2 bytes with the SHA-256 44136fa3"))
+        #expect(said.contains("a different one under its id: 2 bytes with the SHA-256 44136fa3"))
         #expect(said.contains("there, 4 bytes with the SHA-256 3a6eb079"))
         #expect(said.contains("`dropgate drops release \(Self.id)` here releases what is held"))
         #expect(try gate.intake.standing(ofDrop: Self.id) == .held)
@@ -418,7 +418,7 @@ import Upkeep
             try await gate.intake.importDrop(drop(other))
         }
         #expect(refused?.code == .malformed)
-        #expect(refused?.description.contains("another one under its id") == true)
+        #expect(refused?.description.contains("a different one under its id") == true)
         #expect(refused?.description.contains("drops release") == false)
         #expect(try await gate.intake.importDrop(drop(Self.receipt())).status == .duplicate)
         #expect(gate.contents("sftp/vsee/a.xml") == "data")
@@ -647,7 +647,7 @@ import Upkeep
             try await gate.intake.release(pulled: Self.id, as: attempt)
         }
         #expect(refused?.code == .malformed)
-        #expect(refused?.description.contains("is not whole any more") == true)
+        #expect(refused?.description.contains("is no longer complete") == true)
         #expect(try await gate.intake.release(pulled: Self.id) == .held, "a round goes on with others")
         #expect(gate.intake.health.problems["release"]?.contains(Self.id) == true)
         #expect(try gate.intake.standing(ofDrop: Self.id) == .held)

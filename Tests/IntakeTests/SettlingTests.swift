@@ -501,7 +501,7 @@ import Upkeep
         for path in ["3", "4", "inbox/5"] { try make(path) }
         #expect(try names() == ["", "3", "4", "inbox", "inbox/5"] && session.box.usage.names == 4)
         let refusal = #expect(throws: SenderError.self) { try make("6") }
-        #expect(refusal?.message.contains("its sender remove files or directories") == true)
+        #expect(refusal?.message.contains("its sender must remove files or directories") == true)
         try await gate.intake.removeDirectory(#require(DropPath("3")), session)
         try make("6")
     }

@@ -998,7 +998,7 @@ class Example(unittest.TestCase):
         self.gate.run("token", "revoke", "ehr", "--config", self.gate.config)
         process = self.start("--once")
         self.assertEqual(process.wait(60), 1)
-        self.assertIn("a good token of the console is needed", process.stdout.read())
+        self.assertIn("a valid token of the console is needed", process.stdout.read())
         self.gate.stop()
         process = self.start("--once")
         self.assertEqual(process.wait(60), 1)
@@ -1041,7 +1041,7 @@ class Lists(unittest.TestCase):
         bomb = "\n".join([*lines, "? *l", ": 1", ""])
         with Gate() as gate:
             viewer = API(gate, token(gate, "viewer", "viewer"))
-            for text, said in ((bomb, "test.yaml:1:4: & and * at the beginning"), ("? " * 900 + "a", "deep in each other")):
+            for text, said in ((bomb, "test.yaml:1:4: & and * at the beginning"), ("? " * 900 + "a", "deep, which nothing needs here")):
                 status, _, data = viewer.ask("/sources/preview", "POST", body=json.dumps({"list": "test", "text": text}),
                                              headers={"Content-Type": "application/json"})
                 self.assertEqual((status, data["code"]), (422, "unprocessable"), data)

@@ -214,7 +214,7 @@ sys.stdin.read()
         for refused in (["drops", "ack", drop], ["ledger", "checkpoint"], ["ledger", "rotate-key"]):
             said = self.audit(*refused)
             self.assertEqual(said.returncode, 1, refused)
-            self.assertIn("may read the ledger, and ask nothing else", said.stderr)
+            self.assertIn("may read the ledger, and nothing else", said.stderr)
         self.assertEqual([e["reason"] for e in gate.entries("--kind", "access") if "drop" in e["detail"]], [])
         gate.stop()
         alone = self.audit("attempts", "--format", "csv")
@@ -227,7 +227,7 @@ sys.stdin.read()
         gate.start()
         for prefix, words in ((become(AUDITOR), rf"is not known: .*permission denied: {AUDITOR} may not connect to "
                                                 rf"\S*/control.sock: run this as its owner \(sudo -u {KEEPER}\)"),
-                              (become(AUDITOR, GROUP), "does not say how it is: .* may read the ledger, and ask nothing else")):
+                              (become(AUDITOR, GROUP), "does not report its state: .* may read the ledger, and nothing else")):
             with self.subTest(prefix):
                 doctor = self.audit("doctor", "--format", "json", prefix=prefix)
                 self.assertEqual(doctor.returncode, 1, doctor.stderr)
@@ -289,7 +289,7 @@ print(json.dumps([record(**{"q" + "x" * number: "y" * 1000 for number in range(9
         said = json.loads(subprocess.run(
             [*become(AUDITOR, GROUP), "/usr/bin/python3", "-c", ask, os.path.join(self.state, "run/control.sock")],
             capture_output=True, text=True, check=True, timeout=120).stdout)
-        self.assertIn("at most 1792 are taken", said[0]["failed"]["message"])
+        self.assertIn("at most 1792 are allowed", said[0]["failed"]["message"])
         recorded = [answer for answer in said[1:] if "recorded" in answer]
         # A hundred at once, less what was taken already, and one more for each ten seconds that it took.
         self.assertLess(len(recorded), 130)

@@ -211,7 +211,7 @@ class Day(unittest.TestCase):
         self.assertEqual([shown.text for shown in browser.all(".decision .verdict")], ["accepted", "accepted"])
         self.assertIn("test/vsee", browser.text)
         browser.go("/sources/explain?forwarded_for=127.0.0.2")
-        self.assertIn("say its address", browser.one(".problem").text)
+        self.assertIn("give its address", browser.one(".problem").text)
         browser.go("/sources/explain?peer=10.0.0.5&forwarded_for=127.0.0.2")
         self.assertIn("10.0.0.5", browser.one("ol.trace").text)
 
@@ -244,7 +244,7 @@ class Day(unittest.TestCase):
             browser.one(f"#{name}").send_keys(value)
         browser.one("form[action='/sources/add'] input[value=webhook]").click()
         Select(browser.one("#list")).select_by_visible_text("test")
-        browser.press("Show what it would come to")
+        browser.press("Show the effect")
         self.assertIn("127.0.0.9", browser.one(".difference").text)
         self.assertIn("it is let in from now on", browser.text)
         browser.press("Change the list")
@@ -478,7 +478,7 @@ class Refusals(unittest.TestCase):
         for key in ({}, {"form_key": ""}, {"form_key": "0" * 64}, {"form_key": other.form_key()}):
             status, _, text = client.ask("/sources/change", {**change, **key})
             self.assertEqual(status, 403, key)
-            self.assertIn("key of its session", text)
+            self.assertIn("form key of your session", text)
         self.assertEqual(self.refused("form_key")["request"]["path"], "/sources/change")
         # The API takes the cookie for looking, and for more with the key alone.
         self.assertEqual(client.ask("/api/v1/status")[0], 200)

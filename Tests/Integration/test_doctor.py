@@ -63,7 +63,7 @@ class Stopped(GateTest):
     def test_a_gate_that_does_not_run_fails_with_since_when(self):
         status, findings = self.doctor()
         self.assertEqual(status, 1)
-        self.found(findings, "gate", "fail", "no gate runs with these settings, and none has yet")
+        self.found(findings, "gate", "fail", "no gate runs with these settings, and none ever has")
         # Whoever looks makes nothing: as root it would be what the gate's user cannot write to.
         self.assertEqual(self.run_gate("drops", "list", "--held").returncode, 0)
         self.assertEqual(os.listdir(self.gate.staging), [])
@@ -78,12 +78,12 @@ class Stopped(GateTest):
         status, findings = self.doctor()
         self.assertEqual(status, 1)
         last = [e for e in self.gate.entries() if e["kind"] != "access"][-1]["time"]
-        self.found(findings, "gate", "fail", f"it ended without a stop, or hangs, after its last entry at {last}")
+        self.found(findings, "gate", "fail", f"it was not stopped, but ended or hangs; its last entry was at {last}")
         # What a command writes is no sign of a running gate.
         added = self.run_gate("source", "add", "127.0.0.77", "--service", "lab", "--channel", "webhook", "--list", "test")
         self.assertEqual(added.returncode, 0, added.stderr)
         self.assertEqual(self.gate.entries("--kind", "policy")[-1]["detail"]["command"], "source add")
-        self.found(self.doctor()[1], "gate", "fail", f"after its last entry at {last}")
+        self.found(self.doctor()[1], "gate", "fail", f"its last entry was at {last}")
         self.assertIn("no gate runs", self.run_gate("doctor").stdout, "as text too")
 
     def test_whoever_writes_the_ledger_and_does_not_listen_may_be_a_gate_that_starts(self):
@@ -94,9 +94,9 @@ class Stopped(GateTest):
             acknowledged = self.run_gate("drops", "ack", "01k0000000000000000000000a")
         self.assertEqual(status, 1)
         found = self.found(findings, "gate", "fail", "whether a gate runs is not known", "another process writes this ledger")
-        self.assertIn("a gate starts or ends now", found["fix"])
-        self.found(findings, "listeners", "warn", "it cannot be told whether a gate runs")
-        for wrong in ("no gate runs", "none has yet", "is not bound"):
+        self.assertIn("a gate is starting or stopping", found["fix"])
+        self.found(findings, "listeners", "warn", "it is not known whether a gate runs")
+        for wrong in ("no gate runs", "none ever has", "is not bound"):
             self.assertNotIn(wrong, json.dumps(findings))
         self.assertEqual(acknowledged.returncode, 75)
         self.assertIn("another process writes this ledger", acknowledged.stderr)
@@ -331,7 +331,7 @@ class Forwarding(GateTest):
         status, ready = wait_until(
             lambda: [answer for answer in [self.readiness()] if "problems" in answer[1]], what="the problem")[0]
         self.assertEqual((status, ready["status"]), (200, "degraded"))
-        self.assertIn("see whether the receiver is up", ready["details"]["forwarding"]["fix"])
+        self.assertIn("check that the receiver is up", ready["details"]["forwarding"]["fix"])
         self.assertRegex(ready["details"]["forwarding"]["since"], r"^20\d\d-.*Z$")
         forwarder, = ready["forwarding"]
         self.assertEqual((forwarder["forwarder"], forwarder["failing"]), ("syslog", True))
@@ -341,7 +341,7 @@ class Forwarding(GateTest):
         self.assertEqual(status, 1)
         found = self.found(findings, "forwarding", "fail", f"syslog to tcp://127.0.0.1:{port} has not got through",
                            "the oldest for", "connection refused; see")
-        self.assertIn("goes on by itself", found["fix"])
+        self.assertIn("resumes by itself", found["fix"])
         self.assertEqual(len([f for f in findings if f["state"] == "fail"]), 1, "it is told once")
 
 
@@ -403,7 +403,7 @@ class Lists(GateTest):
         status, ready = self.readiness()
         self.assertEqual((status, ready["status"]), (200, "degraded"))
         self.assertIn("the old ones stay in force", ready["problems"]["sources"])
-        self.assertIn("mend the source list", ready["details"]["sources"]["fix"])
+        self.assertIn("fix the source list", ready["details"]["sources"]["fix"])
         self.assertIn('"stored"', self.gate.post(V2 % "still").stdout)
         self.gate.stop()
         found = self.found(self.doctor()[1], "sources", "fail", "127.0.0.300")

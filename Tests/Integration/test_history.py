@@ -118,7 +118,7 @@ class History(unittest.TestCase):
             file.write(text.replace("127.0.0.2/32", "127.0.0.7/32"))
         status, answer = self.explain("127.0.0.2", at=taken["time"])
         self.assertEqual((status, answer["known"]), (1, False))
-        self.assertIn("cannot be believed", answer["lists"]["unknown"])
+        self.assertIn("cannot be trusted", answer["lists"]["unknown"])
         os.unlink(kept)
         status, answer = self.explain("127.0.0.2", at=taken["time"])
         self.assertEqual((status, answer["known"]), (1, False))

@@ -144,9 +144,9 @@ class LedgerTest(unittest.TestCase):
         new = read(path + ".next")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(old)
-        self.assertIn("a rotation of the key that signs it was cut off", self.dropgate("doctor", check=False).stdout)
+        self.assertIn("a rotation of the key that signs it was interrupted", self.dropgate("doctor", check=False).stdout)
         self.gate.start()
-        self.assertIn("was cut off after its entry", self.gate.log())
+        self.assertIn("was interrupted after its entry", self.gate.log())
         self.post("after")
         self.gate.stop()
         self.assertEqual(read(path), new)
@@ -211,7 +211,7 @@ class LedgerTest(unittest.TestCase):
             self.assertNotEqual(verify(text).returncode, 0, text)
         damaged = verify(before + "\n" + after[:40])
         self.assertIn("checkpoint_damaged", damaged.stdout)
-        self.assertIn(f"{kept}, line {len(before.splitlines()) + 2}: what is kept there is no whole checkpoint", damaged.stdout)
+        self.assertIn(f"{kept}, line {len(before.splitlines()) + 2}: what is kept there is not a complete checkpoint", damaged.stdout)
         # Keys that are not there, or are none.
         key = os.path.join(self.gate.root, "key.pub")
         for text in (None, "", "x", read(self.state("keys/ledger.key.pub"))[:-9]):
@@ -287,8 +287,8 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(self.dropgate("ledger", "verify").returncode, 0)
         os.rename(self.notes, self.notes + ".aside")
         for place, words in ((self.notes, "entries or more, but it took one"),
-                             (self.gate.root, "cannot be asked what it has, and is not compared with"),
-                             ("http://127.0.0.1:1/", "cannot be asked what it has, and is not compared with")):
+                             (self.gate.root, "cannot be asked what it has, so the ledger is not compared with it"),
+                             ("http://127.0.0.1:1/", "cannot be asked what it has, so the ledger is not compared with it")):
             self.gate.environment["DROPGATE_LEDGER_WITNESSES"] = f'["{place}"]'
             answer = self.dropgate("ledger", "verify", "--format", "json", check=False)
             self.assertEqual(answer.returncode, 31, f"{place}: {answer.stdout}")

@@ -70,7 +70,7 @@ class Quarantine(unittest.TestCase):
         self.assertEqual((entry["verdict"], entry["detail"]["vsee_shaped"], entry["request"]["status"]),
                          ("rejected", True, 403))
         report = gate.run("report", "--since", "1h", "--config", gate.config).stdout
-        self.assertIn("Calls in VSee's form from addresses that are not listed", report)
+        self.assertIn("Calls in VSee's format from addresses that are not listed", report)
 
         self.assertIsNone(self.quarantine_faults(gate))
         receipt = receipt_of(drop)
@@ -333,7 +333,7 @@ class Root(unittest.TestCase):
         told(accounts, 0o700, "g+rx", ["account", "list"], ["account", "show", "vsee"], ["serve", "--check"], ["doctor"])
         told(account, 0o600, "g+r", ["account", "list"], ["account", "show", "vsee"], ["serve", "--check"], ["doctor"])
         os.chmod(account, 0o600)
-        self.assertIn("let the gate read the file; a running gate goes on", self.as_the_gate(gate, "doctor")[1])
+        self.assertIn("let the gate read the file; a running gate keeps using", self.as_the_gate(gate, "doctor")[1])
 
     def test_what_the_gate_may_not_read_of_staging_is_for_a_person_to_mend(self):
         gate = self.gate_of_its_user()

@@ -150,9 +150,9 @@ class Failing(unittest.TestCase):
     def test_too_few_open_files_are_a_warning_of_the_start_and_of_doctor_by_the_gates_own_limit(self):
         self.gate.wrapper = ["prlimit", "--nofile=512:512"]
         self.gate.start()
-        self.assertRegex(self.gate.log(), "machine: 512 open files may be had, [0-9]+ are needed")
+        self.assertRegex(self.gate.log(), "machine: 512 open files are allowed, [0-9]+ are needed")
         found = [text for text in self.findings("machine", "warn") if "open files" in text]
-        self.assertEqual([text.startswith("512 open files may be had by the running gate") for text in found], [True])
+        self.assertEqual([text.startswith("512 open files are allowed for the running gate") for text in found], [True])
 
 
 if __name__ == "__main__":

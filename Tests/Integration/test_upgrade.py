@@ -82,7 +82,7 @@ ledger.close()'""").stdout)
         # A release whose gate would not start: the one that runs goes on, with webhooks alone.
         self.bring(self.package_of("99.0", SESSION))
         said = self.by_guide("Upgrade", check=False)
-        self.assertIn("the running gate is still the former version, and may take no SFTP with the new dropgate-session", said)
+        self.assertIn("the running gate is still the former version, and may accept no SFTP login with the new dropgate-session", said)
         self.assertIn('"stored"', machine.post(V2 % "1").stdout)
         self.assertEqual(self.health(), {"status": "ready"}, "nobody has tried yet")
         failed = machine.upload("b.csv", "b\n", check=False)

@@ -14,7 +14,7 @@ import unittest
 from gate import BIN, V2, Gate, become, copy_program, read, wait_until
 from test_output import can_mount
 
-RESTORE = '.github/guides/operating.md says under "Restore" what to do where it is lost'
+RESTORE = '.github/guides/operating.md says under "Restore" what to do if it is lost'
 HARDWARE = ("disk failed", "dmesg")
 
 
@@ -72,11 +72,11 @@ class WitnessFiles(Stage):
         status, said = self.command(self.gate, "serve", "--check")
         self.assertEqual(status, 0, said)
         self.assertIn(f"{self.gate.config}: good\n", said)
-        self.assertRegex(said, rf"(?m)^warning: ledger: {re.escape(lack)}; .*before the gate starts.*{re.escape(RESTORE)}$")
+        self.assertRegex(said, rf"(?m)^warning: ledger: {re.escape(lack)}; .*before you start the gate.*{re.escape(RESTORE)}$")
         status, found = self.findings(self.gate, "ledger")
         self.assertEqual(status, 1)
         self.assertEqual([f["text"].startswith(lack) for f in found], [True], found)
-        self.assertIn("before the gate starts", found[0]["fix"])
+        self.assertIn("before you start the gate", found[0]["fix"])
         self.assertIn(RESTORE, found[0]["fix"])
         status, said = self.command(self.gate, "ledger", "verify")
         self.assertEqual(status, 31, said)
@@ -113,7 +113,7 @@ class WitnessFiles(Stage):
         self.assertEqual(os.listdir(self.mount), [], "whoever looks begins nothing")
 
         said = self.start()
-        self.assertRegex(said, rf"(?m) warning .*{re.escape(lack)}; see whether its filesystem is mounted")
+        self.assertRegex(said, rf"(?m) warning .*{re.escape(lack)}; check whether its filesystem is mounted")
         wait_until(lambda: os.path.exists(self.notes) and self.sizes() and self.sizes()[-1] > taken, what="the file, begun anew")
         self.assertGreater(self.sizes()[0], taken, "what was in it is not there again")
         # As the guide says: the finding ends with the next checkpoint.

@@ -11,15 +11,15 @@ import Testing
     @Test(
         arguments: [
             (.SQLITE_FULL, "its filesystem is full; make room there"),
-            (.SQLITE_BUSY, "another process holds it; end that one, or try again"),
+            (.SQLITE_BUSY, "another process holds it; stop that process, or try again"),
             (.SQLITE_CORRUPT, "its file is damaged; keep it as evidence"),
             (.SQLITE_NOTADB, "its file is damaged; keep it as evidence"),
             (.SQLITE_CANTOPEN, "this user may not open it; run this as the gate's user"),
             (.SQLITE_READONLY, "it is read-only for this user; run this as the gate's user"),
-            (.SQLITE_IOERR, "its disk failed; look into the system's log"),
+            (.SQLITE_IOERR, "its disk failed; check the system's log"),
             (
                 .SQLITE_ERROR,
-                "it has another form than this program knows (no such table: x); use the release"
+                "it has a form that this program does not know (no such table: x); use the release"
             ),
             (.SQLITE_RANGE, "SQLite refuses it (no such table: x); report this"),
         ] as [(ResultCode, String)])

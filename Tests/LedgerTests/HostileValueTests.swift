@@ -80,7 +80,7 @@ struct HostileValue: Sendable, CustomTestStringConvertible {
         .cell(
             "entries", "seq", "9007199254740991", in: "seq = 299",
             found: "entries 304 to 9007199254740990 are missing",
-            refused: "is none that a gate has written there"),
+            refused: "was not written there by a gate"),
         .cell(
             "entries", "seq", "-5", in: "seq = 299",
             found: "entry -5 has a number that the gate gives to none", refused: "its hash tree lacks tile"),

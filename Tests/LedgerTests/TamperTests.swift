@@ -222,7 +222,7 @@ import Testing
         let altered = try sealing.segments()[0]
         #expect(altered == foreign && altered != segment)
         let error = #expect(throws: LedgerError.self) { try sealing.requireUnaltered(altered) }
-        #expect(error?.message.contains("is not what its recorded hash says") == true)
+        #expect(error?.message.contains("does not match its recorded hash") == true)
     }
 
     @Test(arguments: [

@@ -73,7 +73,7 @@ import Testing
             "3:39: forward.syslog.key: certificate and key go together"),
         Case(
             "\(webhook)\nforward: {syslog: {address: \"tcp://a:1\", key: none}}",
-            "2:47: forward.syslog.key: is of TLS, and the address is tcp://"),
+            "2:47: forward.syslog.key: is for TLS, but the address is tcp://"),
         Case("state: [a]\nsftp: {listen: 1.2.3.4:2}", "1:8: state: expected a path, found a list"),
         Case(
             "state: none\nsftp: {listen: 1.2.3.4:2}",
@@ -95,14 +95,14 @@ import Testing
             "2:1: not YAML: a value cannot begin with this character; indent with spaces"),
         Case("node: a: b", "1:8: not YAML: a key cannot stand here; put a value that holds \": \" in quotes"),
         Case("node: \"a", "1:7: not YAML: the text ends within quotes; close them"),
-        Case("node: *a", "1:7: & and * at the beginning of a value name one for use in several places"),
+        Case("node: *a", "1:7: & and * at the beginning of a value are YAML anchors and aliases"),
         Case("node: *.a", "1:8: not YAML: *, & and ! at the beginning of a value mean something else"),
         Case("node: \"\\q\"", "1:8: not YAML: a backslash in double quotes begins an escape"),
         Case("node: a\n---\nnode: b", "2:1: not YAML: a second document begins here; keep one"),
-        Case("node: a\nb", "2:1: not YAML: this is no key; write key: value"),
+        Case("node: a\nb", "2:1: not YAML: this is not a key; write key: value"),
         Case(
             "node: a\nno\u{1}de: b",
-            "2:3: not YAML: it holds the character U+0001, which no text has; remove it"),
+            "2:3: not YAML: it contains the character U+0001, which is not allowed in text; remove it"),
         Case("node: a\nnode: b", "1:1: given twice: node; keep one"),
     ]
 
@@ -154,7 +154,7 @@ import Testing
         Case(
             "entries: [{cidr: 1.2.3.4, service: a, channels: [sftp], expect: {sftp: {evry: 1d, hours: x, zone: y}}}]",
             "1:73: entries[0].expect.sftp.evry: unknown key; did you mean every?",
-            "1:90: entries[0].expect.sftp.hours: \"x\" are no hours",
+            "1:90: entries[0].expect.sftp.hours: \"x\" are not hours",
             "1:99: entries[0].expect.sftp.zone: \"y\" is not a time zone"),
     ]
 

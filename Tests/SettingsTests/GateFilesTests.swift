@@ -151,7 +151,7 @@ import Testing
         let gate = try GateDirectory.complete()
         let settings = try gate.load(Self.settings + "ledger: {witnesses: [state/gate.notes, w/notes]}")
         #expect(settings.doubts.map(\.key) == ["ledger.witnesses[0]"])
-        #expect(settings.doubts.first?.message.contains("lies with the ledger") == true)
+        #expect(settings.doubts.first?.message.contains("lies beside the ledger") == true)
     }
 
     @Test(arguments: [("", 1), ("  unlisted: refuse\n", 1), ("  unlisted: quarantine\n", 0)])

@@ -24,7 +24,7 @@ import Testing
         for number in 1...3000 { own.add(problem(number)) }
         log.add(own)
         #expect(told(log).count == 1001 && log.count == 3000)
-        #expect(told(log).last?.message == "2000 more problems are not told")
+        #expect(told(log).last?.message == "2000 more problems are not shown")
     }
 
     /// Each was compared with all before it: 30,000 took the gate 3.6 s, and four times as many sixteen times as long.
@@ -34,6 +34,6 @@ import Testing
         let text = "name: a\nentries: [" + Array(repeating: "x", count: 20_000).joined(separator: ",") + "]"
         let root = YAMLFile.parse(text, path: "a.yaml", log: log)
         #expect(root.flatMap { SourceListReader(file: "a.yaml", log: log).read($0) }?.entries.isEmpty == true)
-        #expect(told(log).last?.message == "19000 more problems are not told")
+        #expect(told(log).last?.message == "19000 more problems are not shown")
     }
 }

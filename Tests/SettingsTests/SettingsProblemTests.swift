@@ -60,8 +60,10 @@ import Testing
             "webhook.idle_timeout: 99999999999999999999d is out of range; allowed: 1s to 1h"),
         Case(
             "  health_path: /" + String(repeating: "h", count: 1024),
-            "webhook.health_path: is 1025 bytes long; 1024 are the most"),
-        Case("node: \"a\\u202eb\"", "node: expected a name; it must not be empty or have control characters"),
+            "webhook.health_path: is 1025 bytes long; at most 1024 are allowed"),
+        Case(
+            "node: \"a\\u202eb\"", "node: expected a name; it must not be empty or contain control characters"
+        ),
         Case(
             "  idle_timeout: 10",
             "webhook.idle_timeout: \"10\" is not a duration; write a whole number with s, m, h or d"),
@@ -74,7 +76,7 @@ import Testing
         Case("  unlisted: refused", "webhook.unlisted: \"refused\" is not allowed; did you mean refuse?"),
         Case("  path: webhooks", "webhook.path: a text of 8 characters cannot be the path; begin with /"),
         Case("  path: /a//b", "webhook.path: \"/a//b\" cannot be the path"),
-        Case("  path: /reachability", "neither end with / nor take /reachability"),
+        Case("  path: /reachability", "do not end with /, and do not use /reachability"),
         Case(
             "  address: x-real-ip",
             "webhook.address: \"x-real-ip\" is not allowed; allowed here: direct, proxy-protocol"),
@@ -131,7 +133,7 @@ import Testing
             "forward.syslog.address: \"udp://x:1\" is not a syslog receiver"),
         Case(
             "forward: {syslog: {address: \"tcp://x:1\", authorities: certificate.pem}}",
-            "forward.syslog.authorities: is of TLS"),
+            "forward.syslog.authorities: is for TLS"),
         Case(
             "forward: {syslog: {address: \"tcp://x:1\", enterprise: 4294967295}}",
             "forward.syslog.enterprise: expected a whole number from 0 to 4294967294"),
@@ -140,12 +142,12 @@ import Testing
         Case("ledger: {witnesses: [\"ftp://x/y\"]}", "ledger.witnesses[0]: \"ftp://x/y\" is not a witness"),
         Case(
             "ledger: {witnesses: [\"https://me:pw@x/y?t=1\"]}",
-            "dropgate.yaml:5:22: ledger.witnesses[0]: \"https://x/y\" is written with a user name or password"
+            "dropgate.yaml:5:22: ledger.witnesses[0]: \"https://x/y\" contains a user name or password"
         ),
-        Case("ledger: {witnesses: [\"https://@x/y\"]}", "is written with a user name or password"),
+        Case("ledger: {witnesses: [\"https://@x/y\"]}", "contains a user name or password"),
         Case(
             "ledger: {witnesses: [\"https://x/y?a=1\", \"https://x/y?a=2\"]}",
-            "ledger.witnesses: https://x/y is there twice"),
+            "ledger.witnesses: https://x/y is listed twice"),
         Case(
             "forward: {syslog: {address: \"tcp://me@x:1\"}}",
             "forward.syslog.address: \"tcp://x:1\" is not a syslog receiver"),
@@ -170,14 +172,14 @@ import Testing
         Case("  address: forwarded\n  trusted_proxies: [0.0.0.0/0]", "holds every address"),
         Case(
             "sftp: {listen: 1.2.3.4:2, address: forwarded, trusted_proxies: [10.0.0.1]}",
-            "sftp.address: forwarded is of HTTP and cannot work here; write direct or proxy-protocol"),
+            "sftp.address: forwarded is for HTTP and cannot work here; write direct or proxy-protocol"),
         Case(
             "sftp: {listen: 0.0.0.0:8443}",
-            "sftp.listen: 0.0.0.0:8443 cannot be had beside webhook.listen (0.0.0.0:8443)"),
+            "sftp.listen: 0.0.0.0:8443 conflicts with webhook.listen (0.0.0.0:8443)"),
         Case(
             "sftp: {listen: 127.0.0.1:8443}",
-            "sftp.listen: 127.0.0.1:8443 cannot be had beside webhook.listen"),
-        Case("sftp: {listen: \"[::]:8443\"}", "sftp.listen: [::]:8443 cannot be had beside webhook.listen"),
+            "sftp.listen: 127.0.0.1:8443 conflicts with webhook.listen"),
+        Case("sftp: {listen: \"[::]:8443\"}", "sftp.listen: [::]:8443 conflicts with webhook.listen"),
         Case(
             "  max_connections: 5\n  max_connections_per_source: 6",
             "webhook.max_connections_per_source: 6 is more than webhook.max_connections, 5"),
@@ -207,7 +209,7 @@ import Testing
     static let fileCases = [
         Case(
             "console: {listen: 127.0.0.1:1, token_file: missing}",
-            "console.token_file: expected the path of a file, found a text of 7 characters, which leads to none"
+            "console.token_file: expected the path of a file, found a text of 7 characters, which names no file"
         ),
         Case(
             "console: {listen: 127.0.0.1:1, token_file: open}",
@@ -216,7 +218,7 @@ import Testing
         Case("console: {listen: 127.0.0.1:1, token_file: state}", "state is not a regular file"),
         Case(
             "  secret_file: short",
-            "webhook.secret_file: the secret is part of a URL: it needs 16 or more letters"),
+            "webhook.secret_file: the secret is part of a URL: it must have 16 or more letters"),
         Case(
             "  header: {name: \"X Y\", value_file: secret}",
             "webhook.header.name: is not a header name"),

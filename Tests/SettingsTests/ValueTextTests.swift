@@ -179,7 +179,7 @@ import Testing
             ledger: {witnesses: ["\(Self.secrets[0])"]}
             """)
         let doubts = settings.doubts.map(\.description)
-        #expect(doubts.count == 1 && doubts[0].contains("a text of 43 characters lies with the ledger"))
+        #expect(doubts.count == 1 && doubts[0].contains("a text of 43 characters lies beside the ledger"))
         check(doubts, hide: Self.secrets[0])
     }
 

@@ -195,7 +195,7 @@ import Testing
         let words =
             isLink
             ? "\(place) is a symbolic link (to \(home.file("away"))), and the gate follows no link in staging"
-            : "\(place) is no directory, and one of the gate's own belongs there"
+            : "\(place) is not a directory, but one of the gate's own belongs there"
         #expect(obstacle.message == words && obstacle.fix?.contains("in its place") == true)
 
         try manager.removeItem(atPath: place)

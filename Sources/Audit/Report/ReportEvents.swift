@@ -61,7 +61,7 @@ struct ReportEvents {
     private static func refused(_ change: ListChange) -> [String] {
         let more = change.refusesCount - Int64(change.refuses.count)
         return change.refuses.map(\.text)
-            + (more > 0 ? ["\(more) more recent callers are refused from now on"] : [])
+            + (more > 0 ? ["\(more) other recent callers are refused from now on, too"] : [])
             + [change.gap].compactMap(\.self)
     }
 

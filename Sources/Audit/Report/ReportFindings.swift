@@ -46,9 +46,9 @@ struct ReportFindings {
         guard !tally.shaped.isEmpty else { return nil }
         return Report.Finding(
             severity: .alarm, code: "vsee_from_elsewhere",
-            title: "Calls in VSee's form from addresses that are not listed",
+            title: "Calls in VSee's format from addresses that are not listed",
             advice:
-                "VSee may have changed its addresses, or somebody imitates it. Ask VSee before you list one.",
+                "VSee may have changed its addresses, or somebody is imitating it. Ask VSee before you list an address.",
             items: tally.shaped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
                 .map { "\(Self.text($0.key)): \(Counted.attempts($0.value))" })
     }
@@ -75,9 +75,9 @@ struct ReportFindings {
         guard !report.leftOut.isEmpty else { return nil }
         return Report.Finding(
             severity: .warning, code: "entries_left_out",
-            title: "More changes, starts and stops, or exports than the report tells of",
+            title: "More changes, starts and stops, or exports than the report shows",
             advice:
-                "Of each kind it tells of the first \(LedgerTally.notableLimit) entries in the period. Reports of shorter periods "
+                "Of each kind it shows the first \(LedgerTally.notableLimit) entries in the period. Reports of shorter periods "
                 + "have the others; `dropgate attempts --kind` shows the entries themselves (exports are of kind access).",
             items: EntryKind.allCases.compactMap { kind in
                 report.leftOut[kind].map { "\(kind.rawValue): \(Counted.entries($0)) left out" }
@@ -89,8 +89,8 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "clock_changed", title: "The machine's clock was set",
             advice:
-                "Times around these entries may not be true. Their order is: it is that of their numbers. What the clock "
-                + "said while it was behind stands in each entry (`clock`), and counts here.",
+                "Times around these entries may be wrong. Their order is right: it is that of their numbers. What the clock "
+                + "said while it was behind is in each entry (`clock`), and is used here.",
             items: report.clockChanges)
     }
 
@@ -99,7 +99,7 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "expected_contact_overdue", title: "Sources that fell silent",
             advice:
-                "They were expected to call and did not. Ask VSee whether it sends; `dropgate probe` tests the way.",
+                "They were expected to call and did not. Ask VSee whether it sends; `dropgate probe` tests the path.",
             items: report.silences)
     }
 
@@ -122,7 +122,7 @@ struct ReportFindings {
                 ? "The gate did not run in the period" : "The gate did not run when the period began",
             advice: "It was stopped at \(stopped)"
                 + (start.map { ", and started again at \($0)." } ?? ".")
-                + " What came meanwhile found no gate.")
+                + " Calls in the meantime found no gate.")
     }
 
     private var shutOut: Report.Finding? {
@@ -141,7 +141,7 @@ struct ReportFindings {
         guard !gaps.isEmpty else { return nil }
         return Report.Finding(
             severity: .warning, code: "ended_without_stop", title: "The gate ended without a stop",
-            advice: "It was killed, crashed, or the machine went down. What came meanwhile found no gate.",
+            advice: "It was killed, crashed, or the machine went down. Calls in the meantime found no gate.",
             items: gaps.map { "started again \($0.time), \($0.gap ?? 0) s after the gate's last entry" })
     }
 
@@ -161,7 +161,7 @@ struct ReportFindings {
         return Report.Finding(
             severity: .warning, code: "refused_expired", title: "Refused because their entry had expired",
             advice:
-                "They were let in before. Read VSee's document again: set `expires` anew if they are still VSee's, or remove "
+                "They were let in before. Read VSee's document again: set a new `expires` if they are still VSee's, or remove "
                 + "the entry.",
             items: report.expiries.map {
                 "\($0.entry): \(Self.text($0.source)) on \($0.channel?.rawValue ?? "-"), \(Counted.attempts($0.attempts)), "
@@ -185,7 +185,7 @@ struct ReportFindings {
         guard !entries.isEmpty else { return nil }
         return Report.Finding(
             severity: .warning, code: "entry_overdue", title: "Entries that are past their review",
-            advice: "Read VSee's document again, then set `review_by` anew, or remove the entry.",
+            advice: "Read VSee's document again, then set a new `review_by`, or remove the entry.",
             items: entries.map { "\($0.id) \($0.cidr): \($0.state)" })
     }
 
@@ -194,7 +194,7 @@ struct ReportFindings {
         guard !entries.isEmpty else { return nil }
         return Report.Finding(
             severity: .note, code: "entry_expired", title: "Entries that have expired",
-            advice: "Nobody comes in by them. Remove them, or set `expires` anew.",
+            advice: "They let nobody in. Remove them, or set a new `expires`.",
             items: entries.map { "\($0.id) \($0.cidr)" })
     }
 
@@ -212,7 +212,7 @@ struct ReportFindings {
         let bad = report.changes.filter { $0.outcome == .refused }
         guard !bad.isEmpty else { return nil }
         return Report.Finding(
-            severity: .warning, code: "bad_reload", title: "Lists and accounts that could not be taken over",
+            severity: .warning, code: "bad_reload", title: "Lists and accounts that could not be applied",
             advice: "What was in force before stayed in force.",
             items: bad.map { "\($0.time): \($0.lines.first ?? "")" })
     }
@@ -223,7 +223,7 @@ struct ReportFindings {
         guard !quiet.isEmpty else { return nil }
         return Report.Finding(
             severity: .note, code: "entry_without_traffic", title: "Entries without traffic in the period",
-            advice: "Nobody came by them in the period. An entry that nobody needs is an open door.",
+            advice: "Nobody used them in the period. An entry that nobody needs is an open door.",
             items: quiet.map { "\($0.id) \($0.cidr)" })
     }
 
@@ -231,7 +231,7 @@ struct ReportFindings {
         guard report.untold > 0 else { return nil }
         return Report.Finding(
             severity: .note, code: "sources_not_told_apart",
-            title: "More rejected sources than are told apart",
+            title: "More rejected sources than are listed singly",
             advice:
                 "\(Counted.attempts(report.untold)) of other sources that are not listed are counted by network (/24, "
                 + "or /64 of IPv6) and, where there were too many networks as well, together. The sums are exact. "

@@ -14,7 +14,7 @@ enum CallTrouble {
         case let error as NIOConnectionError:
             // The error that happened to the last address that was tried.
             if let last = error.connectionErrors.last { return words(last.error) }
-            return "its name is not known here; see how it is written, and this machine's DNS"
+            return "its name is not known here; check its spelling, and this machine's DNS"
         case let error as IOError: return words(errno: error.errnoCode)
         case let error as TLSError: return "TLS fails: \(error.words); \(next(error.cause))"
         case let error as OpenSSLError: return "TLS fails: \(error.words); run `dropgate doctor`"
@@ -25,7 +25,7 @@ enum CallTrouble {
         case is CancellationError: return "it was ended here before it was done"
         default:
             if let error = SystemError(of: error) { return words(errno: error.code) }
-            return "it fails in a way that has no words (\(type(of: error))); report this"
+            return "it fails in an unknown way (\(type(of: error))); report this"
         }
     }
 
@@ -33,11 +33,12 @@ enum CallTrouble {
     static func words(errno code: Int32) -> String {
         switch code {
         case ECONNREFUSED: "nobody listens there; see whether it runs, and whether the port is right"
-        case EHOSTUNREACH, ENETUNREACH: "there is no way to it; see this machine's routes and the firewall"
+        case EHOSTUNREACH, ENETUNREACH:
+            "there is no route to it; check this machine's routes and the firewall"
         case ETIMEDOUT:
             "nothing comes back from it; see whether it is up, and whether a firewall drops the packets"
         case ECONNRESET, EPIPE: "it broke the connection off; look into its log"
-        default: "\(SystemError(code).description.lowercased()); see the way to it"
+        default: "\(SystemError(code).description.lowercased()); check the path to it"
         }
     }
 

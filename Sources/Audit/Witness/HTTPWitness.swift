@@ -17,7 +17,8 @@ package struct HTTPWitness: Witness {
     private static func refused(_ method: String, _ status: Int) -> OutgoingError {
         let next =
             switch status {
-            case 300..<400: "name in ledger.witnesses where it leads to: redirects are not followed"
+            case 300..<400:
+                "redirects are not followed: name the URL that it redirects to in ledger.witnesses"
             case 401, 403, 407: "let it take this machine's address without a password"
             case 404, 405, 410: "see whether the path in ledger.witnesses is right"
             default: "look into its log"

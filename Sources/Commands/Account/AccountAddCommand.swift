@@ -17,11 +17,11 @@ struct AccountAddCommand: AsyncParsableCommand {
               dropgate account add integration --role collector --collects vsee --collects-webhooks --key their.pub
 
             A sender writes into its drop box and reads nothing. A collector reads and acknowledges the released \
-            drops of the accounts it names, and writes nothing; `dropgate pull` of another gate logs in as one. A \
-            collector's address must be in a source list, as that of every SFTP caller: give integrators a list of \
+            drops of the accounts given by --collects, and writes nothing; another gate's `dropgate pull` logs in as one. A \
+            collector's address must be in a source list, like that of every SFTP caller: give integrators a list of \
             their own.
 
-            VSee documents neither user name nor authentication method: ask for a public key first.
+            VSee documents neither a user name nor an authentication method: ask VSee for a public key first.
             """)
 
     @Argument(help: "The user name to log in with.", transform: ArgumentText.notEmpty)
@@ -61,7 +61,7 @@ struct AccountAddCommand: AsyncParsableCommand {
             throw ValidationError("nobody could log in: give --key FILE or --password-stdin")
         }
         if role == .sender, collectsWebhooks || !collects.isEmpty {
-            throw ValidationError("only a collector collects: add --role collector")
+            throw ValidationError("only a collector may collect drops: add --role collector")
         }
     }
 

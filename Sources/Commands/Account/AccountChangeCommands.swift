@@ -4,10 +4,10 @@ import Management
 
 struct AccountDisableCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "disable", abstract: "Let nobody log in to an account until it is enabled again.",
+        commandName: "disable", abstract: "Block logins to an account until it is enabled again.",
         discussion: """
-            Who logs in with its credential is told so and can do nothing; open sessions deliver nothing more. What \
-            was delivered stays.
+            Whoever logs in with its credential is told that it is disabled, and can do nothing; open sessions deliver nothing more. \
+            What was delivered stays.
             """)
 
     @Argument(help: "The account.", transform: ArgumentText.notEmpty) var name: String

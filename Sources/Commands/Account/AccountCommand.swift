@@ -6,9 +6,9 @@ struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "SFTP accounts of the gate.",
         discussion: """
-            A sender's account is a drop box: files can be written, and never read back. A collector's account \
+            A sender's account is a drop box: it can write files, and never read them back. A collector's account \
             reads and acknowledges what was released, and writes nothing. Accounts are files of the gate, never \
-            users of the system. A running gate takes changes over by itself.
+            users of the system. A running gate picks up changes by itself.
             """,
         subcommands: [
             AccountAddCommand.self, AccountListCommand.self, AccountShowCommand.self,

@@ -8,7 +8,7 @@ import Management
 struct AccountListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show all accounts.",
-        discussion: "Files that cannot be read are named on stderr, and the exit status is 78.")
+        discussion: "If account files cannot be read, it names them on stderr and ends with status 78.")
 
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
@@ -27,7 +27,7 @@ struct AccountListCommand: ParsableCommand {
         if output.isJSON {
             try Output.json(.array(listing.accounts.map(\.json)))
         } else if listing.accounts.isEmpty {
-            let kept = listing.isAnyKept ? "; a running gate goes on with those that it read before" : ""
+            let kept = listing.isAnyKept ? "; a running gate keeps using those that it read before" : ""
             try Output.line(
                 listing.problems.isEmpty
                     ? "no accounts in \(directory); `dropgate account add NAME --key FILE` makes one"

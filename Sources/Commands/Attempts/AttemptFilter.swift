@@ -4,10 +4,10 @@ import ArgumentParser
 import Ledger
 
 struct AttemptFilter: ParsableArguments {
-    @Option(help: ArgumentHelp("Not before: \(Moment.help).", valueName: "time"))
+    @Option(help: ArgumentHelp("From this time on: \(Moment.help).", valueName: "time"))
     var since: Moment?
 
-    @Option(help: ArgumentHelp("Before: as for --since.", valueName: "time"))
+    @Option(help: ArgumentHelp("Before this time; written as for --since.", valueName: "time"))
     var until: Moment?
 
     @Option(help: ArgumentHelp("Source address or CIDR block; repeatable.", valueName: "cidr"))
@@ -35,7 +35,7 @@ struct AttemptFilter: ParsableArguments {
     var entry: [String] = []
 
     @Option(
-        help: ArgumentHelp("A drop that the entry is about or speaks of; repeatable.", valueName: "id"),
+        help: ArgumentHelp("A drop that the entry is about or mentions; repeatable.", valueName: "id"),
         transform: ArgumentText.notEmpty)
     var drop: [String] = []
 

@@ -9,23 +9,23 @@ struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attempts", abstract: "Show accepted and rejected attempts from the ledger.",
         discussion: """
-            Shows the newest 50 entries that match, oldest first. Options of one kind given twice mean "or"; \
+            Shows the newest 50 entries that match, oldest first. Giving the same option twice means "or"; \
             different options mean "and".
 
-            The table says of a refusal what helps on: the account and method of a login, the TLS alert that the sender \
-            sent, the expired entry, a private address where a caller's should be, the proxy it came by, and when the \
-            lists changed for a source that was accepted in the 30 days before. Programs read another --format.
+            For a refusal, the table shows what helps to find the cause: the account and method of a login, the TLS alert that the sender \
+            sent, the expired entry, a private address where a caller's should be, the proxy in between, and when the \
+            lists changed for a source that was accepted in the 30 days before. For programs, use another --format.
 
             PAGES
-              Entries are numbered (seq) and never change, so pages are stable: --before SEQ shows the newest \
-            that match below an entry, --after SEQ the oldest above it. When there are more than --limit, a note \
-            on stderr says how to go on.
+              Entries are numbered (seq) and never change, so pages are stable: --before SEQ shows the newest matches \
+            below that entry, --after SEQ the oldest matches above it. If more than --limit entries match, a note \
+            on stderr says how to continue.
 
             EXPORTS
-              Every format but table is an export: before it is given, an entry of kind access is written to \
-            the ledger, with the user and the filters. Where that fails nothing is exported. An export has the \
-            entries up to its own, which stands in the next one. When it cannot be written to its end, or its \
-            reader leaves, a second entry (exported_in_part) says how far it came.
+              Every format except table is an export: first an entry of kind access, with the user and the filters, is written to \
+            the ledger. If that fails, nothing is exported. An export contains the entries before its own, which the \
+            next export contains. If the output cannot be written completely, or its \
+            reader goes away, a second entry (exported_in_part) says how far the export got.
 
             EXAMPLES
               dropgate attempts --verdict rejected --since 24h
@@ -37,16 +37,16 @@ struct AttemptsCommand: AsyncParsableCommand {
 
     @OptionGroup var filter: AttemptFilter
 
-    @Option(help: "How many entries at most; 0: all.")
+    @Option(help: "Show at most this many entries; 0 for all.")
     var limit = 50
 
-    @Option(help: ArgumentHelp("The oldest entries above this one.", valueName: "seq"))
+    @Option(help: ArgumentHelp("Show the oldest entries after this one.", valueName: "seq"))
     var after: Int64?
 
-    @Option(help: ArgumentHelp("The newest entries below this one.", valueName: "seq"))
+    @Option(help: ArgumentHelp("Show the newest entries before this one.", valueName: "seq"))
     var before: Int64?
 
-    @Flag(help: "Go on with new entries as they come, until interrupted; with --after from there on.")
+    @Flag(help: "Keep showing new entries as they come, until interrupted; with --after, from that entry on.")
     var follow = false
 
     @Option(
@@ -59,11 +59,11 @@ struct AttemptsCommand: AsyncParsableCommand {
     func validate() throws {
         if limit < 0 { throw ValidationError("--limit: write how many entries to show, or 0 for all") }
         if follow && before != nil {
-            throw ValidationError("--follow shows what comes, --before what was: give one of them")
+            throw ValidationError("--follow shows new entries, --before older ones: give only one of them")
         }
         if follow && filter.until != nil {
             throw ValidationError(
-                "--follow goes on until it is interrupted: leave it out, or leave out --until")
+                "--follow runs until it is interrupted: give either --follow or --until")
         }
     }
 

@@ -7,26 +7,26 @@ import Reachability
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Look over this gate: what is well, what is not, and what to do.",
+        commandName: "doctor", abstract: "Check this gate: what is well, what is not, and what to do.",
         discussion: """
-            Checks settings, accounts, certificates, host keys, secrets of webhooks, file modes, filesystem, free space, \
-            clock, OpenSSH, the limit of open files, that the ledger is where it was and its key the right one, that the \
-            gate runs and what it says of itself, forwarding, the listeners, when each source was last heard, sources \
-            that were let in before and are refused now, private addresses in place of callers, and who was refused in \
-            the last 24 hours (those first that look like a listed address). Run it as the gate's user, on the gate's \
-            machine. It connects to the listeners, which the ledger records. `serve` and `serve --check` make those \
-            checks that a start depends on. Whether VSee can reach the gate from outside: `dropgate probe`.
+            Checks settings, accounts, certificates, host keys, webhook secrets, file modes, filesystem, free space, \
+            clock, OpenSSH, the limit of open files, that the ledger is where it was and its key is the right one, that the \
+            gate runs and what it reports about itself, forwarding, the listeners, when each source was last heard, sources \
+            that used to be let in and are refused now, private addresses where a caller's should be, and who was refused in \
+            the last 24 hours (addresses that look like a listed one first). Run it as the gate's user, on the gate's \
+            machine. It connects to the listeners; the ledger records that. `serve` and `serve --check` make those of the \
+            checks that a start depends on. To test whether VSee can reach the gate from outside, use `dropgate probe`.
 
-            Each finding says what it is, since when or how often, and after → what to do. --format json prints one \
-            object a line: area, state (ok, warn, fail), text, and fix where there is something to do.
+            Each finding says what was found, since when or how often, and, after the arrow (→), what to do. --format json prints \
+            one object per line: area, state (ok, warn, fail), text, and fix if there is something to do.
 
             EXIT STATUS
-              0 nothing fails (warnings may stand)   1 something fails; a gate that does not run, or of which that
-              cannot be told, fails
-              64 usage   78 the settings cannot be read at all
+              0 no failures (there may be warnings)   1 something fails, or the gate does not run, or it is
+              not known whether it runs
+              64 wrong usage   78 the settings cannot be read at all
             """)
 
-    @Flag(help: "Only what is not well.")
+    @Flag(help: "Show only what is not well.")
     var quiet = false
 
     @OptionGroup var gate: GateOptions

@@ -5,11 +5,11 @@ import Management
 
 struct DropsAckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ack", abstract: "Say that the consumer is done with drops.",
+        commandName: "ack", abstract: "Acknowledge drops: record that their consumer is done with them.",
         discussion: """
-            The file and its receipt are removed after staging.keep_acknowledged. Exit status 1 when one of the ids \
-            is no released drop, 75 when one cannot be acknowledged now, while staging fails: try again later, and 70 \
-            when something failed with one; the other ids are acknowledged all the same.
+            The file and its receipt are removed after staging.keep_acknowledged. Exit status 1 if one of the ids \
+            is not a released drop; 75 if one cannot be acknowledged now, because staging fails (try again later); 70 \
+            if something else failed. The other ids are acknowledged all the same.
             """)
 
     @Argument(help: "Ids of drops.", transform: ArgumentText.notEmpty) var ids: [String]

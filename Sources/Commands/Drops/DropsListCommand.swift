@@ -12,44 +12,45 @@ struct DropsListCommand: AsyncParsableCommand {
         commandName: "list", abstract: "Show drops, newest first.",
         discussion: """
             STATES
-              pending       accepted; it settles, or waits for its final name
+              pending       accepted, but not released yet: it settles, or waits for its final name
               released      lies under ready/
-              taken         gone from ready/: a consumer has it, and has not said that it is done
-              acknowledged  its consumer said it is done
+              taken         gone from ready/: a consumer took it, but has not acknowledged it
+              acknowledged  its consumer said that it is done with it
               withdrawn     taken back by its sender, or by `drops withdraw`; in quarantine/
               lost          could not be released; see the log
-              forgotten     done so long ago that its receipt was removed
+              forgotten     done with so long ago that its receipt was removed
 
-            With --follow released drops come as they are released, each once: in the order of their entries, but for those \
-            that are released later than others behind them. Those that wait already come first. A consumer that was \
-            interrupted goes on with --after and the `position` (--format json) of the last drop that it has done. Drops \
-            that were acknowledged or taken meanwhile are left out.
+            --follow shows each released drop once, as it is released: in the order of the drops' entries, except for \
+            those that are released later than drops behind them. Drops that already wait come first. A consumer that was \
+            interrupted continues with --after and the `position` (--format json) of the last drop that it finished. Drops \
+            that were acknowledged or taken in the meantime are left out.
 
-            With --format json each line has the members of the drop's receipt, and what has become of it: \
+            With --format json, each line has the members of the drop's receipt, and what has become of the drop; \
             .github/guides/consuming.md describes them.
             """)
 
     @Option(help: ArgumentHelp("A state; repeatable.", valueName: "state"), transform: DropsListCommand.state)
     var state: [DropState] = []
 
-    @Flag(help: "Only what waits for a consumer: released, not acknowledged, and still there.")
+    @Flag(help: "Only drops that wait for a consumer: released, not acknowledged, and still there.")
     var waiting = false
 
     @Flag(
         help:
-            "Events that are held in quarantine instead, oldest first; see `drops release` and `drops withdraw`."
+            "Show the events held in quarantine instead, oldest first; see `drops release` and `drops withdraw`."
     )
     var held = false
 
-    @Option(help: "How many; 0: all. 50 unless given.")
+    @Option(help: "Show at most this many; 0 for all. Default: 50.")
     var limit: Int?
 
-    @Flag(help: "Go on with released drops as they come, each once.")
+    @Flag(help: "Keep showing drops as they are released, each once.")
     var follow = false
 
     @Option(
         help: ArgumentHelp(
-            "With --follow: go on behind this drop, by its `position` or its `seq`.", valueName: "position"))
+            "With --follow: continue after this drop, given by its `position` or its `seq`.",
+            valueName: "position"))
     var after: String?
 
     @OptionGroup var gate: GateOptions
@@ -65,14 +66,16 @@ struct DropsListCommand: AsyncParsableCommand {
 
     func validate() throws {
         if waiting, held || !state.isEmpty {
-            throw ValidationError("--waiting goes without --state and --held")
+            throw ValidationError("--waiting cannot be combined with --state or --held")
         }
-        if held, !state.isEmpty { throw ValidationError("--held: what is held has no state yet") }
+        if held, !state.isEmpty {
+            throw ValidationError("--held cannot be combined with --state: what is held has no state yet")
+        }
         if follow, waiting || held || !state.isEmpty || limit != nil {
-            throw ValidationError("--follow goes without --state, --waiting, --held and --limit")
+            throw ValidationError("--follow cannot be combined with --state, --waiting, --held or --limit")
         }
         if let after, !follow || StreamPosition(after) == nil {
-            throw ValidationError("--after: write the position of a drop, or its seq, with --follow")
+            throw ValidationError("--after: give the position of a drop, or its seq, together with --follow")
         }
         if let limit, limit < 0 {
             throw ValidationError("--limit: write how many drops to show, or 0 for all")

@@ -11,14 +11,14 @@ struct DropsReleaseCommand: AsyncParsableCommand {
         commandName: "release",
         abstract: "Release what is held: events in quarantine, drops that were pulled.",
         discussion: """
-            With `unlisted: quarantine` an event of VSee's form that shows the right secret and comes from an unlisted \
-            address is refused and held. Ask VSee whether the address is its own; if so list it, then release what \
-            was held. The source lists decide again: while they refuse the address, nothing is released, and the \
+            With `unlisted: quarantine`, an event in VSee's format that has the right secret but comes from an unlisted \
+            address is refused and held. Ask VSee whether the address is theirs; if it is, list it, then release what \
+            was held. The source lists decide again: as long as they refuse the address, nothing is released, and the \
             exit status is 1.
 
-            A drop that `dropgate pull` has fetched is held until it is acknowledged on the other gate. If nobody can ask \
-            that gate any more (`dropgate doctor` reports such drops), find out whether it was acknowledged there for \
-            this gate. If so, release it with this command, which does not ask the source lists about it; if not, withdraw it.
+            A drop that `dropgate pull` has fetched is held until it is acknowledged on the other gate. If that gate can no longer \
+            be asked (`dropgate doctor` reports such drops), find out whether the drop was acknowledged there for this \
+            gate. If it was, release it with this command, which does not ask the source lists about it; if not, withdraw it.
 
             EXAMPLES
               dropgate drops list --held
@@ -26,7 +26,7 @@ struct DropsReleaseCommand: AsyncParsableCommand {
               dropgate drops release 01jdk2v8q3m5t7w9y1b3d5f7h9
             """)
 
-    @Argument(help: "Ids of drops in quarantine.", transform: ArgumentText.notEmpty) var ids: [String]
+    @Argument(help: "Ids of held drops.", transform: ArgumentText.notEmpty) var ids: [String]
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
 

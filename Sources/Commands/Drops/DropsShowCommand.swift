@@ -8,11 +8,11 @@ import Settings
 
 struct DropsShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show a drop: where it came from, where it lies, its digest.",
+        commandName: "show", abstract: "Show a drop: where it came from, where it is, its digest.",
         discussion: """
-            A path may be absolute, or relative to the current directory, to the staging directory, or to ready/ in it. \
-            That of a batch (its directory, its one file or its receipts) shows all its events. A file that was moved is \
-            known by its name where that has the drop's id.
+            You can also give a path: absolute, or relative to the current directory, to the staging directory, or to ready/ in it. \
+            The path of a batch (its directory, its one file or its receipts) shows all its events. A file that was moved is \
+            recognised by its name if that contains the drop's id.
 
             EXAMPLES
               dropgate drops show 01jdk2v8q3m5t7w9y1b3d5f7h9
@@ -21,7 +21,7 @@ struct DropsShowCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "A drop's id, that of a held event, or the path of a file.", transform: ArgumentText.notEmpty)
+        help: "The id of a drop or of a held event, or the path of a file.", transform: ArgumentText.notEmpty)
     var drop: String
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions

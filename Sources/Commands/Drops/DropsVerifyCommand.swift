@@ -10,22 +10,22 @@ struct DropsVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Compare released files and their receipts with the ledger.",
         discussion: """
-            Without ids it also looks at all that lies under ready/: what no drop is known by is foreign. A file that its \
-            consumer has taken is counted, not blamed. Exit status 1 when a file has other bytes, or its receipt other \
-            facts, than the ledger says, when something else than a file lies in its place, or when something is foreign. \
-            Each of them is told with what differs. A drop whose entry the ledger's retention has removed is not compared. \
-            What cannot be read is told with the reason, and the rest is verified; where nothing else is wrong, the \
-            status is 78 when somebody has to set right who may read it, and 70 when reading fails.
+            Without ids, it also looks through ready/ and reports what belongs to no drop as foreign. A file that its consumer has \
+            taken is counted as taken; that is no error. The exit status is 1 when a file or its receipt differs from the ledger, \
+            when something other than a file lies in its place, or when something is foreign; each of these is reported with what \
+            differs. A drop whose entry the ledger's retention has removed is not compared. What cannot be read is reported with \
+            the reason, and the rest is verified. If nothing else is wrong, the exit status is then 78 when permissions or owners \
+            have to be corrected, and 70 when reading fails.
 
-            With --format json each line has `finding` (intact, altered, receipt differs, unreadable, foreign, not compared, \
-            taken, pending, withdrawn or lost) and `id`; what no drop is known by has `file` in place of it, and of a \
-            batch's file `lines`, the first and the last that are no event's. What cannot be read has `reason`; what is other \
-            than the ledger says has `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 \
-            (with `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event), or \
-            receipt or receipt in line (`members` names what it says otherwise). The last line counts.
+            With --format json, each line has `finding` (intact, altered, receipt differs, unreadable, foreign, not compared, \
+            taken, pending, withdrawn or lost) and `id`. What belongs to no drop has `file` instead of `id`, and, in a batch's \
+            file, `lines`: the first and the last line that belong to no event. What cannot be read has `reason`. What differs \
+            from the ledger has `cause` (in words) and `differs`: size (with `expected_bytes` and `found_bytes`), sha256 (with \
+            `expected_sha256` and `found_sha256`), type (no file lies there), line (the batch has no such event), or receipt or \
+            receipt in line (`members` names those that differ). The last line has the counts.
             """)
 
-    @Argument(help: "Ids of drops; all released ones when none is given.", transform: ArgumentText.notEmpty)
+    @Argument(help: "Ids of drops. Default: all released drops.", transform: ArgumentText.notEmpty)
     var ids: [String] = []
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions
@@ -56,7 +56,7 @@ struct DropsVerifyCommand: ParsableCommand {
     private static func unreadable(_ count: Int64, _ first: ManagementError) -> ManagementError {
         ManagementError(
             first.code,
-            "\(Counted.text(count, "drop", "drops")) could not be verified; of the first: \(first.message)",
+            "\(Counted.text(count, "drop", "drops")) could not be verified; the first because: \(first.message)",
             fix: first.fix, cause: first.cause)
     }
 

@@ -10,12 +10,12 @@ struct DropsWithdrawCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "withdraw", abstract: "Take back drops that no consumer has yet.",
         discussion: """
-            An upload that settles, or lies in ready/, goes to quarantine/ and stays there for \
+            An upload that is settling, or lies in ready/, goes to quarantine/ and stays there for \
             staging.keep_quarantined, as if its sender had removed it. So does a drop that `dropgate pull` has fetched and \
-            still holds, be it an upload or an event; if the other gate still has that drop, the next pull fetches it \
-            again. An event that is held in quarantine is removed for good. Any other event that was accepted cannot be \
-            withdrawn: its consumers may have it at once. Each withdrawal is an entry of the ledger. Exit status 1 when \
-            one of the ids cannot be withdrawn, and 70 when an event is withdrawn in the ledger and its bytes could not be \
+            still holds, whether upload or event; if the other gate still has that drop, the next pull fetches it \
+            again. An event that is held in quarantine is removed for good. Any other accepted event cannot be \
+            withdrawn: its consumers may have it as soon as it is accepted. Each withdrawal is recorded in the ledger. Exit status 1 if \
+            one of the ids cannot be withdrawn, and 70 if an event is withdrawn in the ledger but its bytes could not be \
             removed: the message names what is left. The other ids are withdrawn all the same.
 
             EXAMPLES

@@ -5,23 +5,23 @@ import Management
 
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Make what a gate lacks, and say what to give VSee.",
+        commandName: "init", abstract: "Create what a gate is missing, and print what to give VSee.",
         discussion: """
-            With DIR: a gate in that directory, with settings, VSee's source list, accounts and state. Without: the \
-            state of the settings that --config, $DROPGATE_CONFIG or the usual places name.
+            With DIR, creates a self-contained gate there: settings, VSee's source list, accounts and state. Without DIR, creates \
+            the state for the settings file that --config, $DROPGATE_CONFIG or the usual places name.
 
-            Makes host keys, a trial certificate (self-signed: replace it before VSee calls) and the console's token \
-            where they are missing. What is there stays as it is, so it may be run again at any time: then it says what \
-            is left to do. The name that VSee is to call is the one of the certificate.
+            Creates host keys, a trial certificate (self-signed: replace it before VSee calls) and the console's token \
+            if they are missing. What exists stays as it is, so you can run it again at any time; it then says what \
+            is left to do. The host name that VSee is to call is taken from the certificate.
 
-            What belongs to a ledger is not made anew beside it: the key that signs it, and the host keys that callers know. \
-            The answer names them as missing, and says what to do; best put them back from the backup.
+            If there is a ledger already, init does not replace what belongs to it: the key that signs it, and the host keys that \
+            callers know. It reports them as missing and says what to do; it is best to restore them from the backup.
 
-            Secrets of webhooks are not printed unless --show-secrets asks for them.
+            Webhook secrets are printed only with --show-secrets.
 
-            As root: settings, lists and accounts stay root's, for the gate to read, and what is missing of the state \
-            is made as the user to whom the state directory belongs. A gate that is root's altogether has to be given \
-            to the user that it will run as; the answer says how.
+            As root: settings, lists and accounts stay owned by root, for the gate to read; what is missing of the state \
+            is created as the user who owns the state directory. If root owns the whole gate, give it to the user that \
+            it will run as; the output says how.
 
             EXAMPLES
               dropgate init gate
@@ -29,14 +29,15 @@ struct InitCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: "Directory of a self-contained gate; . for this one.", completion: .directory,
+        help: "Directory of a self-contained gate; . for the current directory.", completion: .directory,
         transform: ArgumentText.notEmpty)
     var directory: String?
 
-    @Flag(help: "Print the webhook's secrets, too: in its URL, header, password and signing keys.")
+    @Flag(
+        help: "Also print the webhook's secrets: those in its URL and header, its password and signing keys.")
     var showSecrets = false
 
-    @Flag(help: "Make SSH host keys also in place of those that callers know and that are lost for good.")
+    @Flag(help: "Also make new SSH host keys for those that callers know but that are lost for good.")
     var newHostKeys = false
 
     @OptionGroup var gate: GateOptions

@@ -8,8 +8,8 @@ enum DamagedLists {
         guard !damage.isEmpty else { return }
         for damage in damage { Output.error(damage.message) }
         Output.error(
-            "everything else is complete; put the source lists back from a backup, then do this again: "
-                + "`dropgate ledger verify` says whether they are good")
+            "everything else is complete; put the source lists back from a backup, check them with "
+                + "`dropgate ledger verify`, then run this again")
         throw ExitCode(LedgerVerdict.status(.lists))
     }
 }

@@ -10,21 +10,21 @@ struct LedgerBackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Copy the ledger and its keys, while the gate runs.",
         discussion: """
-            Makes DIR with the ledger as it is at one moment: its file, checkpoints, sealed entries, and keys/. The gate \
-            goes on meanwhile. The head is signed first, and the backup is an entry of kind access.
+            Creates DIR with the ledger as it is at one moment: its file, checkpoints, sealed entries, and keys/. The gate \
+            keeps running. The head is signed first, and the backup is recorded as an entry of kind access.
 
             DIR holds the key that signs the ledger: keep it as safe as the gate itself. Settings, lists, accounts, host \
-            keys and staged files are not in it; .github/guides/operating.md says how to keep and restore all of it.
+            keys and staged files are not in it; .github/guides/operating.md says how to back up and restore everything.
 
-            Where source lists that the ledger had kept are altered or gone, the rest is copied all the same, and the \
-            command says which and ends with 30. DIR cannot lie in the gate's own state or staging directory.
+            If source lists that the ledger had kept are altered or gone, the rest is copied all the same; the command \
+            names those lists and ends with 30. DIR must not be inside the gate's own state or staging directory.
 
             EXAMPLE
               sudo -u dropgate dropgate ledger backup /var/backups/dropgate/2026-11-27
             """)
 
     @Argument(
-        help: "The directory to make; must not be there yet.", completion: .directory,
+        help: "The directory to create; it must not exist yet.", completion: .directory,
         transform: ArgumentText.notEmpty)
     var directory: String
 

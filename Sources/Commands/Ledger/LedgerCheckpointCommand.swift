@@ -7,7 +7,7 @@ struct LedgerCheckpointCommand: AsyncParsableCommand {
         commandName: "checkpoint", abstract: "Sign the ledger's head now, and print the checkpoint.",
         discussion: """
             Keep it where nobody who can write the ledger can change it: printed, in a ticket, with an auditor. \
-            `dropgate ledger verify --checkpoint FILE` holds the ledger against it later.
+            `dropgate ledger verify --checkpoint FILE` compares the ledger with it later.
             """)
 
     @OptionGroup var remark: CommentOption

@@ -11,25 +11,27 @@ struct LedgerExportCommand: AsyncParsableCommand {
         commandName: "export",
         abstract: "Write a bundle of entries that an auditor can verify without Dropgate.",
         discussion: """
-            The bundle is a directory: entries.jsonl, proof.txt, checkpoint, manifest.json. It verifies with a short \
-            script in Python that shares no code with Dropgate:
+            The bundle is a directory: entries.jsonl, proof.txt, checkpoint, manifest.json. It can be verified with a short \
+            Python script that shares no code with Dropgate:
 
               dropgate ledger export --since 2026-10-01 --until 2026-11-01 --output october
               Deploy/verify-bundle.py --key gate-1.pub october
 
-            The auditor should have the public key, and best a checkpoint from a witness, from elsewhere.
+            The auditor should get the public key, and ideally a witness's checkpoint, from somewhere other than this gate.
 
-            The source lists that these entries name are in the bundle, too. Where some were altered or removed after \
-            they were kept, the bundle is written without them, and the command says which and ends with 30.
+            The source lists that these entries name are in the bundle, too. If some were altered or removed after \
+            they were kept, the bundle is written without them; the command names them and ends with 30.
             """)
 
-    @Option(help: ArgumentHelp("Entries not before: \(Moment.help).", valueName: "time")) var since: Moment?
-    @Option(help: ArgumentHelp("Entries before: as for --since.", valueName: "time")) var until: Moment?
+    @Option(help: ArgumentHelp("Entries from this time on: \(Moment.help).", valueName: "time")) var since:
+        Moment?
+    @Option(help: ArgumentHelp("Entries before this time; written as for --since.", valueName: "time"))
+    var until: Moment?
     @Option(help: "The first entry's seq.") var first: Int64?
     @Option(help: "The last entry's seq.") var last: Int64?
 
     @Option(
-        name: [.short, .long], help: ArgumentHelp("The directory to make.", valueName: "dir"),
+        name: [.short, .long], help: ArgumentHelp("The directory to create.", valueName: "dir"),
         transform: ArgumentText.notEmpty)
     var output: String
 

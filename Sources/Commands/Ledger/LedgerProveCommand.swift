@@ -10,7 +10,7 @@ struct LedgerProveCommand: AsyncParsableCommand {
         commandName: "prove",
         abstract: "Prove that an entry is in the ledger, with a file that verifies offline.",
         discussion: """
-            Writes a C2SP tlog-proof: the entry's number, its inclusion proof and a signed checkpoint. Who has the \
+            Writes a C2SP tlog-proof: the entry's number, its inclusion proof and a signed checkpoint. Whoever has the \
             entry's bytes, the proof and the ledger's public key needs nothing else to verify it:
 
               dropgate ledger prove 42 --entry entry.json --output 42.tlog-proof
@@ -21,12 +21,12 @@ struct LedgerProveCommand: AsyncParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: ArgumentHelp("Where to write the proof; else stdout.", valueName: "file"),
+        help: ArgumentHelp("Where to write the proof. Default: stdout.", valueName: "file"),
         transform: ArgumentText.notEmpty)
     var output: String?
 
     @Option(
-        help: ArgumentHelp("Write the entry's bytes here too.", valueName: "file"),
+        help: ArgumentHelp("Also write the entry's bytes to this file.", valueName: "file"),
         transform: ArgumentText.notEmpty)
     var entry: String?
 

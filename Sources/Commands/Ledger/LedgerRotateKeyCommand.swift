@@ -6,10 +6,10 @@ struct LedgerRotateKeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-key", abstract: "Change the key that signs the ledger.",
         discussion: """
-            Makes a new key, writes an entry that both keys sign, and signs a checkpoint with the new one. Who trusts \
-            the old key can trust the new one by that entry. Give auditors the new public key all the same. After \
-            that entry the old key signs nothing more. If the command is interrupted, the next start, or the next command \
-            that writes, finishes the rotation if the ledger has the entry, and takes it back if not.
+            Makes a new key, writes an entry that both keys sign, and signs a checkpoint with the new one. Whoever trusts \
+            the old key can trust the new one because of that entry. Give auditors the new public key all the same. After \
+            that entry the old key no longer signs anything. If the command is interrupted, the next start, or the next command \
+            that writes, completes the rotation if the ledger has the entry, and undoes it if not.
             """)
 
     @OptionGroup var remark: CommentOption

@@ -59,7 +59,7 @@ struct LedgerVerdict {
             let keyed = hasKey && result.signed != nil ? "signed by the given key, but " : ""
             return lines + [
                 Colour.yellow("verified \(range): internally consistent only"),
-                "\(keyed)no checkpoint from elsewhere was there to tell whether the whole ledger was replaced",
+                "\(keyed)there was no checkpoint from elsewhere to tell whether the whole ledger was replaced",
             ]
         }
         return lines

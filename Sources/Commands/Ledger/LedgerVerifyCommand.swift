@@ -10,17 +10,17 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
         commandName: "verify", abstract: "Verify the whole ledger, and say what is wrong where.",
         discussion: """
             Hashes every entry, builds the tree again, and checks every stored checkpoint, the copies in the \
-            ledger's directory and what the witnesses have. The gate may run meanwhile.
+            ledger's directory and what the witnesses have. The gate may keep running.
 
-            Somebody who can write the ledger's directory can replace all of it, keys and checkpoints too. Only a \
-            checkpoint or a key from elsewhere tells: a witness, --checkpoint, --key. Without one the answer is \
-            "internally consistent only". What is kept as a checkpoint, in a file, in the ledger's directory or by a \
-            witness, and is no whole one is damage, and a finding; in the files that the gate writes, what a crash left \
-            of a checkpoint that the ledger has is none.
+            Somebody who can write the ledger's directory can replace all of it, including keys and checkpoints. Only a \
+            checkpoint or a key from elsewhere can reveal that: a witness, --checkpoint, --key. Without one the answer is \
+            "internally consistent only". A damaged or incomplete checkpoint, in a file, in the ledger's directory or kept by a \
+            witness, is a finding. The exception: in the files that the gate writes, the rest that a crash left \
+            of a checkpoint that the ledger has is not a finding.
 
-            A witness has 5 seconds for its answer; a file is read to its end, however long it is. One that does not \
-            answer, cannot be read, or is a file that has less than the ledger says it took is a finding, too, \
-            because it may be the one that shows a change. To go without witnesses, set DROPGATE_LEDGER_WITNESSES='[]'.
+            A witness has 5 seconds to answer; a file is read to its end, however long it is. A witness that does not \
+            answer, cannot be read, or is a file with less in it than the ledger says it took is a finding, too, \
+            because it may be the one that would show a change. To verify without witnesses, set DROPGATE_LEDGER_WITNESSES='[]'.
 
             EXAMPLES
               dropgate ledger verify
@@ -34,18 +34,18 @@ struct LedgerVerifyCommand: AsyncParsableCommand {
               26  columns_differ      27  checkpoint_missing
               28  tree_damaged        29  checkpoint_damaged
               30  lists_damaged       31  witness_not_compared
-            Of several findings the lowest is given.
+            If there are several findings, the lowest status is returned.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "A checkpoint that was kept elsewhere; a file may hold several. Repeatable.", valueName: "file"),
+            "A file with one or more checkpoints that were kept elsewhere; repeatable.", valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var checkpoint: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Public keys that were kept elsewhere, one a line; else those beside the ledger's key.",
+            "A file of public keys that were kept elsewhere, one per line. Default: those beside the ledger's key.",
             valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var key: String?

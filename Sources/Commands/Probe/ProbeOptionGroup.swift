@@ -35,38 +35,41 @@ struct ProbeOptionGroup: ParsableArguments {
     var source: String?
 
     @Option(
-        help: ArgumentHelp("Begin with a PROXY header, as a balancer does: v1 or v2.", valueName: "version"))
+        help: ArgumentHelp(
+            "Begin with a PROXY header, as a load balancer does: v1 or v2.", valueName: "version"))
     var proxyProtocol: ProxyProtocolVersion?
 
     @Option(
         name: .customLong("as"),
-        help: ArgumentHelp("The source that the PROXY header names; else the own address.", valueName: "ip"))
+        help: ArgumentHelp(
+            "The source that the PROXY header names. Default: this machine's address.", valueName: "ip"))
     var proxiedSource: String?
 
     @Option(help: ArgumentHelp("How long each step may take: \(ProbeDuration.help).", valueName: "time"))
     var timeout = ProbeDuration(.seconds(10))
 
-    @Option(help: ArgumentHelp("Warn when a step takes longer.", valueName: "time"))
+    @Option(help: ArgumentHelp("Warn when a step takes longer than this.", valueName: "time"))
     var slow = ProbeDuration(.seconds(2))
 
     @Option(help: ArgumentHelp("How many times to probe.", valueName: "number"))
     var count = 1
 
-    @Option(help: ArgumentHelp("Between probes.", valueName: "time"))
+    @Option(help: ArgumentHelp("How long to wait between probes.", valueName: "time"))
     var interval = ProbeDuration(.seconds(1))
 
-    @Option(help: "text for people, json (one object a probe) for programs, nagios for monitoring plugins.")
+    @Option(help: "text for people, json (one object per probe) for programs, nagios for monitoring plugins.")
     var format: ProbeFormat = .text
 
     func validate() throws {
         if proxiedSource != nil, proxyProtocol == nil {
-            throw ValidationError("--as is what a PROXY header says: give --proxy-protocol v1 or v2 too")
+            throw ValidationError(
+                "--as sets the source in a PROXY header: give --proxy-protocol v1 or v2, too")
         }
         guard (1...1_000_000).contains(count) else {
-            throw ValidationError("--count: at least 1, at most 1000000")
+            throw ValidationError("--count: give a number from 1 to 1000000")
         }
         guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
-            throw ValidationError("--timeout: more than nothing, at most 1h")
+            throw ValidationError("--timeout: give more than 0 and at most 1h")
         }
         guard interval.duration <= ProbeDuration.longestPause else {
             throw ValidationError(

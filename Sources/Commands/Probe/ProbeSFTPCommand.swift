@@ -5,10 +5,10 @@ import Reachability
 
 struct ProbeSFTPCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sftp", abstract: "Log in over SFTP as VSee would, put a marker and remove it.",
+        commandName: "sftp", abstract: "Log in over SFTP as VSee would, upload a marker file and remove it.",
         discussion: """
-            Without --key, --password-file or --agent the probe ends before the login: reachable, not logged in. \
-            The marker has a provisional name; a gate releases it to nobody and records a probe.
+            Without --key, --password-file or --agent the probe stops before the login: reachable, not logged in. \
+            The marker has a temporary name: a gate never releases it, and records a probe.
 
             EXAMPLES
               dropgate probe sftp gate.example:2222

@@ -7,9 +7,10 @@ import Settings
 
 struct ProbeWebhookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "webhook", abstract: "Post a marked event to a webhook's URL as VSee would.",
+        commandName: "webhook",
+        abstract: "Post an event that is marked as a probe to a webhook's URL, as VSee would.",
         discussion: """
-            The event is a whole VSee envelope whose clinic code is "\(ProbeMark.code)": a Dropgate gate \
+            The event is a complete VSee envelope whose clinic code is "\(ProbeMark.code)": a Dropgate gate \
             answers it, records it as a probe and stores nothing. Another receiver may store it.
 
             EXAMPLES
@@ -19,7 +20,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
               dropgate probe webhook https://gate.example/ --reachability --format nagios
             """)
 
-    @Argument(help: "The URL as it is given to VSee, without its secret part.")
+    @Argument(help: "The URL as given to VSee, without its secret part.")
     var url: String
 
     @Option(help: "The envelope to post, v1 or v2, marked as a probe.")
@@ -35,7 +36,8 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     var basicUser: String?
 
     @Option(
-        help: ArgumentHelp("The file that holds its password; its owner's alone.", valueName: "file"),
+        help: ArgumentHelp(
+            "The file with that user's password; only its owner may be able to read it.", valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var passwordFile: String?
 
@@ -46,11 +48,11 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
     var secretFile: String?
 
     @Option(
-        help: ArgumentHelp("Trust the authorities of this PEM file too.", valueName: "file"),
+        help: ArgumentHelp("Also trust the certificate authorities in this PEM file.", valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var ca: String?
 
-    @Flag(help: "Go on when the certificate does not verify, or secrets go over plain HTTP, with a warning.")
+    @Flag(help: "Continue, with a warning, if the certificate does not verify or secrets go over plain HTTP.")
     var insecure = false
 
     @OptionGroup var options: ProbeOptionGroup
@@ -60,7 +62,7 @@ struct ProbeWebhookCommand: AsyncParsableCommand {
             throw ValidationError("--basic-user and --password-file belong together")
         }
         if let basicUser, basicUser.contains(":") || !Self.isFieldText(basicUser) {
-            throw ValidationError("--basic-user: printable text without a colon")
+            throw ValidationError("--basic-user: give printable text without a colon")
         }
         if reachability, secretFile != nil {
             throw ValidationError("--reachability has a path of its own; leave --secret-file out")

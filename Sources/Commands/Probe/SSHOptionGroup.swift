@@ -5,11 +5,12 @@ import Management
 import Reachability
 
 struct SSHOptionGroup: ParsableArguments {
-    @Option(help: ArgumentHelp("The account to log in as; also in the URL.", valueName: "name"))
+    @Option(help: ArgumentHelp("The account to log in as; the URL can name it, too.", valueName: "name"))
     var user: String?
 
     @Option(
-        help: ArgumentHelp("The private key; its owner's alone.", valueName: "file"), completion: .file(),
+        help: ArgumentHelp("The private key file; only its owner may be able to read it.", valueName: "file"),
+        completion: .file(),
         transform: ArgumentText.notEmpty)
     var key: String?
 
@@ -20,11 +21,11 @@ struct SSHOptionGroup: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The file that holds the account's password; its owner's alone.", valueName: "file"),
+            "The file with the account's password; only its owner may be able to read it.", valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var passwordFile: String?
 
-    @Flag(help: "Log in by a key of the agent at $SSH_AUTH_SOCK.")
+    @Flag(help: "Log in with a key from the agent at $SSH_AUTH_SOCK.")
     var agent = false
 
     @Option(
@@ -34,7 +35,8 @@ struct SSHOptionGroup: ParsableArguments {
     var hostKey: [String] = []
 
     @Option(
-        help: ArgumentHelp("Expect the host key that this known_hosts file has.", valueName: "file"),
+        help: ArgumentHelp(
+            "Expect the host key that this known_hosts file has for the server.", valueName: "file"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var knownHosts: String?
 
@@ -42,13 +44,13 @@ struct SSHOptionGroup: ParsableArguments {
         let ways = [key != nil, passwordFile != nil, agent].count(where: \.self)
         guard ways <= 1 else { throw ValidationError("give one of --key, --password-file and --agent") }
         guard passphraseFile == nil || key != nil else {
-            throw ValidationError("--passphrase-file is of a key: give --key too")
+            throw ValidationError("--passphrase-file belongs to a key: give --key, too")
         }
         guard hostKey.isEmpty || knownHosts == nil else {
             throw ValidationError("give --host-key or --known-hosts, not both")
         }
         if let user, user.isEmpty || user.utf8.count > 255 || user.utf8.contains(0) {
-            throw ValidationError("--user: a name of 1 to 255 bytes")
+            throw ValidationError("--user: give a name of 1 to 255 bytes")
         }
     }
 

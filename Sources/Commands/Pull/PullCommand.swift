@@ -14,11 +14,11 @@ struct PullCommand: AsyncParsableCommand {
         abstract: "Fetch released drops from another gate, verify them and stage them here.",
         discussion: """
             The other gate needs an account with `role: collector`, and its host key must be pinned. Each drop is \
-            fetched (going on where an earlier pull was cut off), compared with the size and SHA-256 of its receipt, \
-            taken over here under its id with its original source and held, acknowledged there, and then released here. \
-            No drop comes twice. A drop that its sender takes back there before it is acknowledged is not released: if it \
-            was fetched already, it goes to quarantine here. Pull works beside a running gate and without one; a gate may \
-            start or stop meanwhile. A round takes 10,000 drops at most and says how many are left. Give each gate that \
+            fetched (continuing where an earlier pull was cut off), compared with the size and SHA-256 in its receipt, \
+            stored here under its id with its original source and held, acknowledged there, and then released here. \
+            No drop arrives twice. If a drop's sender takes it back there before it is acknowledged, it is not released: if it \
+            was already fetched, it goes to quarantine here. Pull works with or without a running gate; a gate may \
+            start or stop in the meantime. A round takes 10,000 drops at most and says how many are left. Give each gate that \
             pulls an account of its own: after an interruption, the other gate tells an account only what that account \
             has acknowledged.
 
@@ -27,11 +27,11 @@ struct PullCommand: AsyncParsableCommand {
               dropgate pull sftp://collector@gate.example/ --key id_ed25519 --known-hosts hosts --every 30s
 
             EXIT STATUS
-              0 all that waited was fetched, but for what a consumer of the other gate took, or its sender took back (a note \
+              0 everything that waited was fetched, except what a consumer of the other gate took or its sender took back (a note \
             says so)
-              1 something was not, the gate was not reached, or the account there is no collector's
-              75 all that did not come found no place here, because a directory of staging is a link, say, or closed to this \
-            gate: once that is mended the next pull brings it
+              1 something was not fetched, the gate was not reached, or the account there is not a collector
+              75 nothing failed except that drops could not be stored here, because a staging directory is a link, say, or closed to this \
+            gate: once that is fixed, the next pull brings them
             """)
 
     @Argument(help: "The other gate: sftp://USER@HOST:PORT/.")
@@ -41,7 +41,8 @@ struct PullCommand: AsyncParsableCommand {
     var once = false
 
     @Option(
-        help: ArgumentHelp("Keep fetching, this long after each round, until SIGTERM.", valueName: "time"))
+        help: ArgumentHelp(
+            "Keep fetching until SIGTERM, waiting this long after each round.", valueName: "time"))
     var every: ProbeDuration?
 
     @Option(help: ArgumentHelp("Call from this address of this machine.", valueName: "address"))
@@ -63,21 +64,23 @@ struct PullCommand: AsyncParsableCommand {
             throw ValidationError("name the account: sftp://NAME@HOST:PORT/, or --user NAME")
         }
         guard target.directory.isEmpty else {
-            throw ValidationError("a gate is fetched from its root: leave the directory out of the URL")
+            throw ValidationError(
+                "drops are fetched from the gate's root: leave the directory out of the URL")
         }
         guard !login.hostKey.isEmpty || login.knownHosts != nil else {
             throw ValidationError("pin the other gate's host key: --host-key SHA256:… or --known-hosts FILE")
         }
         guard login.key != nil || login.passwordFile != nil || login.agent else {
-            throw ValidationError("log in by something: --key FILE, --password-file FILE or --agent")
+            throw ValidationError("say how to log in: --key FILE, --password-file FILE or --agent")
         }
         guard !once || every == nil else { throw ValidationError("give --once or --every, not both") }
         if let every, !(.seconds(1)...ProbeDuration.longestPause ~= every.duration) {
             throw ValidationError(
-                "--every: at least 1s, at most \(Quantity.text(duration: ProbeDuration.longestPause))")
+                "--every: give at least 1s and at most \(Quantity.text(duration: ProbeDuration.longestPause))"
+            )
         }
         guard timeout.duration > .zero, timeout.duration <= .seconds(3600) else {
-            throw ValidationError("--timeout: more than nothing, at most 1h")
+            throw ValidationError("--timeout: give more than 0 and at most 1h")
         }
         _ = try source.map(ArgumentText.address)
         if login.knownHosts == nil { _ = try login.pins(for: target) }
@@ -108,9 +111,9 @@ struct PullCommand: AsyncParsableCommand {
         let settings = try gate.settings()
         guard SetupOwner(ofLedger: settings) == nil else {
             throw ManagementError(
-                .configuration, "what root fetches, the gate's user could not open",
+                .configuration, "the gate's user could not open what root fetches",
                 fix:
-                    "run this as the user to whom \(settings.state) belongs (`sudo -u dropgate dropgate pull`)"
+                    "run this as the user who owns \(settings.state) (`sudo -u dropgate dropgate pull`)"
             )
         }
         let target = try login.target(gateURL)
@@ -134,13 +137,14 @@ struct PullCommand: AsyncParsableCommand {
         let summary = try await round.run()
         if every == nil {
             for id in summary.taken {
-                Output.note("drop \(id) is passed over: its consumer there took or acknowledged it before")
+                Output.note(
+                    "drop \(id) is skipped: a consumer of the other gate took or acknowledged it first")
             }
         }
         if every == nil, let first = summary.own.first {
             Output.note(
-                "\(Counted.text(summary.own.count, "drop", "drops")) there, \(first) for one, did not come here from that gate: nothing "
-                    + "was acknowledged, and its own consumers still get them. Is it this gate itself, or one that pulls from this one?"
+                "\(Counted.text(summary.own.count, "drop", "drops")) there, such as \(first), came to this gate from elsewhere: nothing "
+                    + "was acknowledged, and its own consumers still get them. Is that gate this one, or does it pull from this one?"
             )
         }
         for id in summary.withdrawn {

@@ -8,16 +8,17 @@ import Management
 
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "Report on a period: who came, what was decided, what to look at.",
+        commandName: "report",
+        abstract: "Report on a period: who called, what was decided, what needs attention.",
         discussion: """
-            Per source and channel: accepted and rejected, with reasons; sources never seen before; entries without \
+            Per source and channel: what was accepted and rejected, with reasons; sources never seen before; entries without \
             traffic, expired or due for review; changes of lists and accounts: what commands asked for, what came into force and \
-            whom it refuses; logins; starts, stops and gaps; refused addresses of the same /24 or /64 as a listed one; \
-            and whether a NAT hides who called. The default is the last 30 days. It is recorded as an `access` entry.
+            whom it refuses; logins; starts, stops and gaps; refused addresses in the same /24 or /64 as a listed one; \
+            and whether a NAT hides who called. The default is the last 30 days. The report is recorded as an `access` entry.
 
-            Dates without an offset, today and yesterday are of local time (TZ); the heading names the period with its \
-            offset, and all other times are UTC. With a TZ that is not known here, the heading says so and is UTC. It reads sealed entries too, says where the ledger begins, and counts \
-            attempts by minute (up to 4 hours), hour (up to 8 days) or day.
+            Dates without an offset, today and yesterday are in local time (TZ); the heading gives the period with its offset, \
+            and all other times are UTC. If TZ is not known on this machine, the heading says so and uses UTC. The report \
+            includes sealed entries, says where the ledger begins, and counts by minute (up to 4 hours), hour (up to 8 days) or day.
 
             EXAMPLES
               dropgate report
@@ -28,13 +29,13 @@ struct ReportCommand: AsyncParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, html, json }
 
-    @Option(help: ArgumentHelp("Not before: \(Moment.help).", valueName: "time")) var since: Moment?
-    @Option(help: ArgumentHelp("Before: as for --since; now if not given.", valueName: "time")) var until:
-        Moment?
-    @Option(help: "text for people, html to print or send (one file, nothing to fetch), json for programs.")
+    @Option(help: ArgumentHelp("From this time on: \(Moment.help).", valueName: "time")) var since: Moment?
+    @Option(help: ArgumentHelp("Before this time; written as for --since. Default: now.", valueName: "time"))
+    var until: Moment?
+    @Option(help: "text for people, html to print or send (one self-contained file), json for programs.")
     var format: Format = .text
     @Option(
-        name: [.short, .long], help: ArgumentHelp("Where to write it; else stdout.", valueName: "file"),
+        name: [.short, .long], help: ArgumentHelp("Where to write it. Default: stdout.", valueName: "file"),
         transform: ArgumentText.notEmpty)
     var output: String?
     @OptionGroup var remark: CommentOption
@@ -46,7 +47,7 @@ struct ReportCommand: AsyncParsableCommand {
         let now = Instant.now()
         let (start, end) = (since?.instant ?? now - .seconds(30 * 86400), until?.instant ?? now)
         guard start < end else {
-            throw ValidationError(until == nil ? "--since is to come" : "--since is not before --until")
+            throw ValidationError(until == nil ? "--since is in the future" : "--since is not before --until")
         }
         if let warning = LocalTime.here.warning { Output.error(warning, prefix: "warning: ") }
         let progress = Progress("reading")

@@ -11,14 +11,14 @@ struct RulesCheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Try the network rules from this machine.",
         discussion: """
             TCP: a connection, and on port 443 a TLS handshake with a verified certificate. UDP 3478: a STUN binding \
-            request (RFC 8489). Other UDP: one datagram, of which nobody can tell whether it arrived. With --proxy: \
+            request (RFC 8489). Other UDP: one datagram; nobody can tell whether it arrived. With --proxy: \
             two requests through one CONNECT tunnel, and STUN past the proxy.
 
             A row whose ports or servers are undocumented is tried as the row it falls back to. A wildcard cannot be \
             tried until --host names a host for it, or for a row: --host messenger-turn=HOST.
 
             EXIT STATUS
-              1 a required row is blocked, or unresolved: a name of it has no address, so that nothing was tried
+              1 a required row is blocked, or unresolved (one of its names has no address, so nothing was tried)
             """)
 
     @Option(help: "How long one attempt may take, as in 5s.")
@@ -28,12 +28,13 @@ struct RulesCheckCommand: AsyncParsableCommand {
     var proxy: String?
 
     @Option(
-        help: ArgumentHelp("Trust these authorities in place of the system's.", valueName: "pem"),
+        help: ArgumentHelp(
+            "Trust the certificate authorities in this file instead of the system's.", valueName: "pem"),
         completion: .file(), transform: ArgumentText.notEmpty)
     var ca: String?
 
     @Option(
-        help: ArgumentHelp("Try this row alone; may be repeated.", valueName: "id"),
+        help: ArgumentHelp("Try only this row; may be repeated.", valueName: "id"),
         transform: ArgumentText.notEmpty)
     var row: [String] = []
 
@@ -71,7 +72,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
     private func trial() throws -> RuleService.Trial {
         var trial = RuleService.Trial()
         guard let timeout = Quantity.duration(timeout), timeout >= .seconds(1), timeout <= .seconds(60) else {
-            throw ValidationError("--timeout: write 1s to 60s")
+            throw ValidationError("--timeout: give 1s to 60s")
         }
         trial.timeout = timeout
         if let proxy {

@@ -6,8 +6,8 @@ struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules", abstract: "VSee's network rules: list, firewall export, checks.",
         discussion: """
-            The rules are files beside the settings (rules/*.yaml), row by row as VSee's document has them; without \
-            any, the rules that came with this program. What the document does not show is said and never guessed.
+            The rules are files next to the settings (rules/*.yaml), row by row as in VSee's document; if there are \
+            none, the rules that came with this program. What the document does not show is marked, never guessed.
             """,
         subcommands: [RulesListCommand.self, RulesExportCommand.self, RulesCheckCommand.self])
 }
@@ -21,7 +21,7 @@ struct HostOptions: ParsableArguments {
     @Option(
         name: .customLong("host"),
         help: ArgumentHelp(
-            "A host for a server or a row of the rules, as in '*.vsee.qa=app.vsee.qa'; may be repeated.",
+            "The host to use for a server or a row of the rules, as in '*.vsee.qa=app.vsee.qa'; may be repeated.",
             valueName: "pattern=host"))
     var hosts: [String] = []
 }

@@ -16,10 +16,10 @@ struct RulesExportCommand: AsyncParsableCommand {
         commandName: "export", abstract: "Write firewall rules.",
         discussion: """
             ingress: who may call in, from the source lists in force and the ports of the settings, so that firewall \
-            and gate say the same. egress: what must be let out to VSee, from the network rules.
+            and gate agree. egress: what must be let out to VSee, from the network rules.
 
-            Rules name hosts and most firewalls want addresses: --resolve looks them up now. Nobody can look up a \
-            wildcard; --host '*.vsee.qa=HOST' names the hosts you use.
+            Rules name hosts, and most firewalls need addresses: --resolve looks them up now. A wildcard cannot be \
+            looked up; --host '*.vsee.qa=HOST' names the hosts that you use.
 
             EXAMPLES
               dropgate rules export --direction ingress --format nftables --output dropgate.nft
@@ -28,33 +28,33 @@ struct RulesExportCommand: AsyncParsableCommand {
             --host '*.vsee.qa=app.vsee.qa'
 
             EXIT STATUS
-              1 nothing could be exported: the reason is said
+              1 nothing could be exported; stderr says why
             """)
 
     @Option(help: "ingress: VSee to the gate. egress: you to VSee.")
     var direction: FirewallDirection
 
-    @Option(help: "The firewall's language.")
+    @Option(help: "The format that your firewall reads.")
     var format: ExportFormat
 
     @Option(
-        help: ArgumentHelp("Write to FILE in place of stdout.", valueName: "file"), completion: .file(),
+        help: ArgumentHelp("Write to FILE instead of stdout.", valueName: "file"), completion: .file(),
         transform: ArgumentText.notEmpty)
     var output: String?
 
-    @Option(help: "iptables: the family of the file; v4 unless given.")
+    @Option(help: "iptables: the address family of the file. Default: v4.")
     var family: AddressFamily?
 
-    @Option(help: "ingress: this channel alone; may be repeated.")
+    @Option(help: "ingress: only this channel; may be repeated.")
     var channel: [Channel] = []
 
     @Option(help: "egress: the document's simplified or detailed rules.")
     var rules: EgressPlan.Rules = .simplified
 
-    @Flag(help: "egress: with optional rows.")
+    @Flag(help: "egress: include optional rows.")
     var optional = false
 
-    @Flag(help: "egress: look up the addresses of names now.")
+    @Flag(help: "egress: look up the addresses of host names now.")
     var resolve = false
 
     @OptionGroup var host: HostOptions

@@ -87,7 +87,7 @@ final class LogStream: TextOutputStream, Sendable {
 
     private static func note(_ lost: Int) -> [UInt8] {
         Array(
-            "dropgate: \(Counted.text(lost, "line", "lines")) of this log missing here, for nobody read it\n"
+            "dropgate: \(Counted.text(lost, "line", "lines")) of this log lost here, because nobody read it\n"
                 .utf8)
     }
 }

@@ -14,38 +14,38 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the gate, or check its settings.",
         discussion: """
-            Runs in the foreground and logs to stderr. SIGTERM and SIGINT end it after what is in flight is done. \
-            Source lists are taken over within a second of a change, and on SIGHUP; other settings at a restart.
+            Runs in the foreground and logs to stderr. On SIGTERM or SIGINT it finishes what is in flight, then stops. \
+            Changed source lists take effect within a second, and on SIGHUP; other settings at the next start.
 
-            It does not run as root, unless --allow-root is said: a gate takes bytes from outside and needs no rights \
-            for that. Ports below 1024: let the firewall pass them on, or give the service CAP_NET_BIND_SERVICE.
+            It refuses to run as root unless you give --allow-root: a gate takes data from outside and needs no root rights \
+            for that. For ports below 1024, let the firewall forward them, or give the service CAP_NET_BIND_SERVICE.
 
-            Every key of the settings file can be set by environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, \
+            Every key of the settings file can also be set in the environment: webhook.max_body is DROPGATE_WEBHOOK_MAX_BODY, \
             lists are written [a, b].
 
-            Before it opens anything it makes those checks of `dropgate doctor` that a start depends on: directories, \
-            host keys, sshd and its session, and that the ledger is where it was. What must be mended first ends it \
-            with 78, and systemd does not try again; what may pass by itself, such as a full disk of the ledger, ends \
-            it with 75, and systemd tries again. What should be looked at soon (certificates that end within 21 days or have ended, \
-            host keys that differ from those of the last start, secrets of webhooks that can be guessed) is a warning \
-            in its log, and of --check on stderr. --check asks the witnesses, too, whether the ledger is what they have \
+            Before it opens anything, it makes the checks of `dropgate doctor` that a start depends on: directories, \
+            host keys, sshd and its session program, and that the ledger is where it was. A problem that somebody must fix first \
+            ends it with 78, and systemd does not try again; one that may pass by itself, such as a full ledger disk, \
+            ends it with 75, and systemd tries again. What needs attention soon (certificates that expire within 21 days or have expired, \
+            host keys that differ from those of the last start, webhook secrets that can be guessed) is a warning: a start \
+            writes it to its log, --check to stderr. --check also asks the witnesses whether the ledger is what they have \
             seen signed.
 
             EXIT STATUS
-              0 it was ended by a signal; --check: the gate would start (warnings may stand)
-              78 settings, lists, files or the ledger's place are not good   23, 24 the ledger is not what was signed
-              75 not now: the ledger's disk is full, say, or another process writes it
-              70 the gate, the system or the disk failed   64 usage
+              0 a signal stopped it; --check: the gate would start (there may be warnings)
+              78 a problem in the settings, lists, files or the ledger's place   23, 24 the ledger is not what was signed
+              75 not possible now: the ledger's disk is full, for example, or another process writes the ledger
+              70 the gate, the system or the disk failed   64 wrong usage
 
             EXAMPLES
               dropgate serve --config gate/dropgate.yaml
-              dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit: 0, or what a start would end with
+              dropgate serve --check --config /etc/dropgate/dropgate.yaml   validate and exit with 0, or with the status of a failed start
             """)
 
-    @Flag(help: "Make the checks of a start, validate accounts as well, and exit.")
+    @Flag(help: "Make the checks of a start, validate the accounts, too, and exit.")
     var check = false
 
-    @Flag(help: "Run as root all the same: in a trial, or a container whose root is nobody outside.")
+    @Flag(help: "Run as root anyway: in a trial, or in a container whose root has no rights outside it.")
     var allowRoot = false
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: ServeCommand.level)
@@ -75,10 +75,10 @@ struct ServeCommand: AsyncParsableCommand {
         guard allowRoot || geteuid() != 0 else {
             let next =
                 SetupOwner(of: settings.state) == nil
-                ? "give it to a user of its own, as `dropgate init` says (\(settings.state) is root's)"
-                : "start it as the user to whom \(settings.state) belongs (`sudo -u dropgate dropgate serve`)"
+                ? "give it to a user of its own; `dropgate init` says how (\(settings.state) belongs to root)"
+                : "start it as the user who owns \(settings.state) (`sudo -u dropgate dropgate serve`)"
             throw ManagementError(
-                .configuration, "the gate does not run as root: \(next), or say --allow-root")
+                .configuration, "the gate does not run as root: \(next), or give --allow-root")
         }
         let level = logLevel
         LoggingSystem.bootstrap { label in
@@ -105,7 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
     private static func level(_ word: String) throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: word) else {
             throw ValidationError(
-                "--log-level: \"\(word)\" is none of \(Logger.Level.allCases.map(\.rawValue))")
+                "--log-level: \"\(word)\" is not one of \(Logger.Level.allCases.map(\.rawValue))")
         }
         return level
     }

@@ -18,9 +18,9 @@ struct ApprovalText {
             try Output.line("  drop     \(drop.id)  \(UntrustedText.stored(drop.name))")
         }
         if let pulled = approval.pulled {
-            let seq = pulled.seq.map { " as entry \($0)" } ?? ""
+            let seq = pulled.seq.map { " (entry \($0))" } ?? ""
             try Output.line(
-                "  fetched from \(UntrustedText.stored(pulled.from)): the ledger of that gate says\(seq) who let it in"
+                "  fetched from \(UntrustedText.stored(pulled.from)): that gate's ledger\(seq) says who let it in"
             )
         }
         guard let lists = approval.lists else {

@@ -29,12 +29,12 @@ struct ListChangeEffect {
             }
             if changes.all.count > Self.most {
                 Output.error(
-                    "\(changes.all.count - Self.most) more recent callers are decided otherwise",
+                    "\(changes.all.count - Self.most) other recent callers are decided differently, too",
                     prefix: "warning: ")
             }
             if !changes.isComplete {
                 Output.error(
-                    "not every caller of the last 30 days was looked at: there are too many",
+                    "not every caller of the last 30 days was checked: there are too many",
                     prefix: "warning: ")
             }
         } catch {

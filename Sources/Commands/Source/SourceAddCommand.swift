@@ -8,11 +8,11 @@ struct SourceAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add an entry to a source list.",
         discussion: """
-            The entry goes to the end of the list's entries. Owner, day of review, expiry and note of the list hold for it \
-            where it is not given others. The document does not: say with --document and --read where this block was \
-            published, or the entry records that there is none. The file is read back before it replaces the old one.
+            The entry is added at the end of the list. The list's owner, review date, expiry and note apply to it unless you \
+            give others. The list's document does not: say with --document and --read where this block was \
+            published; otherwise the entry records that there is no document. The new file is read back before it replaces the old one.
 
-            Said, too, is what the change means for those who called in the last 30 days.
+            It also says what the change means for those who called in the last 30 days.
 
             EXAMPLES
               dropgate source add 192.0.2.17 --service lab --channel webhook --owner "integration team"
@@ -24,12 +24,12 @@ struct SourceAddCommand: AsyncParsableCommand {
     @Argument(help: "An address or a CIDR block.")
     var cidr: String
 
-    @Option(help: "The service that calls, as in clinic.")
+    @Option(help: "The service that calls, such as clinic.")
     var service: String
 
     @Option(
         help: ArgumentHelp(
-            "What tells it from other entries of the service in this list; the service's name if not given.",
+            "A name that tells it from other entries of the service in this list. Default: the service's name.",
             valueName: "name"))
     var id: String?
 
@@ -52,22 +52,22 @@ struct SourceAddCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The day on which the document was read: today, local (TZ), or earlier.", valueName: "date"))
+            "The day on which the document was read: today or earlier, local time (TZ).", valueName: "date"))
     var read: String?
 
     @Option(help: "Who answers for the entry.")
     var owner: String?
 
     @Option(
-        help: ArgumentHelp("By when to look at the entry again; dates are local (TZ).", valueName: "date"))
+        help: ArgumentHelp("When the entry is due for review; dates are local (TZ).", valueName: "date"))
     var reviewBy: String?
 
     @Option(
         help: ArgumentHelp(
-            "From when on the entry no longer matches; dates are local (TZ).", valueName: "date"))
+            "When the entry stops matching; dates are local (TZ).", valueName: "date"))
     var expires: String?
 
-    @Option(help: "enforce, or observe: let in and mark what would have been rejected.")
+    @Option(help: "enforce; or observe: let callers in, and mark what would have been rejected.")
     var mode: SourceEntry.Mode = .enforce
 
     @Option(help: "Anything worth knowing.")

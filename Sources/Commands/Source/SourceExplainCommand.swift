@@ -8,15 +8,15 @@ struct SourceExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Say whether an address is let in, and why.",
         discussion: """
-            A moment that is over is decided by the lists that were in force then: every version of the lists is kept \
-            beside the ledger, and the entries of starts and changes name it. Where it is not known, that is the answer; \
-            the lists of today never stand in for it. With mistakes in the files, the lists in force decide.
+            For a time in the past, the lists that were in force then decide: every version of the lists is kept \
+            beside the ledger, and the entries of starts and changes name it. If that version is not known, that is the answer; \
+            today's lists are never used in its place. If the files have mistakes, the lists in force decide.
 
-            --entry and --drop say who answers for what was let in: the list entries of that time, with owner, document \
-            and day of review.
+            --entry and --drop show who answers for what was let in: the list entries of that time, with owner, document \
+            and review date.
 
             Exit status 0: admitted on every channel that was asked about; 1: rejected on one of them, or not known. With \
-            --entry and --drop 0: that attempt was let in, and what the lists said of it is known; 1: it was rejected, or \
+            --entry or --drop, 0: the attempt was let in, and what the lists said about it is known; 1: it was rejected, or \
             what they said is not known.
 
             EXAMPLES
@@ -25,28 +25,30 @@ struct SourceExplainCommand: ParsableCommand {
               dropgate source explain 20.21.208.105 --channel sftp --at 2027-03-01
               dropgate source explain --entry 1288                         which list entry let this attempt in
               dropgate source explain --drop 01jd2k7q0z5v9m3w8x4y6t1r2s    which list entry let this file in
-              dropgate source explain 20.21.208.105 --peer 10.0.0.5        passed on by this proxy
+              dropgate source explain 20.21.208.105 --peer 10.0.0.5        calling through this proxy
               dropgate source explain --peer 10.0.0.5 --forwarded-for "203.0.113.9, 20.21.208.105"
-              dropgate source explain --peer 10.0.0.5                      which says nothing of another address
+              dropgate source explain --peer 10.0.0.5                      this peer itself, without headers
             """)
 
     @Argument(
-        help: "The address that calls. Leave it out when headers say it, or when the peer itself calls.")
+        help: "The calling address. Leave it out if the headers give it, or if the peer itself calls.")
     var ip: String?
 
-    @Option(help: "webhook or sftp; both when not given.")
+    @Option(help: "webhook or sftp. Default: both.")
     var channel: Channel?
 
-    @Option(help: ArgumentHelp("The other end of the socket: a proxy in front of the gate.", valueName: "ip"))
+    @Option(
+        help: ArgumentHelp("The other end of the connection: a proxy in front of the gate.", valueName: "ip"))
     var peer: String?
 
     @Option(
-        help: ArgumentHelp("A line of X-Forwarded-For, as the gate gets it; repeatable.", valueName: "line"))
+        help: ArgumentHelp(
+            "An X-Forwarded-For header, as the gate receives it; repeatable.", valueName: "line"))
     var forwardedFor: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "A line of Forwarded (RFC 7239), as the gate gets it; repeatable.", valueName: "line"))
+            "A Forwarded header (RFC 7239), as the gate receives it; repeatable.", valueName: "line"))
     var forwarded: [String] = []
 
     @Option(help: ArgumentHelp("Decide as of this moment: \(Moment.help).", valueName: "time"))
@@ -54,11 +56,11 @@ struct SourceExplainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Who answers for what this entry of the ledger let in, or refused.", valueName: "seq"))
+            "Show who answers for what this ledger entry let in or refused.", valueName: "seq"))
     var entry: Int64?
 
     @Option(
-        help: ArgumentHelp("Who answers for what let this drop in.", valueName: "id"),
+        help: ArgumentHelp("Show who answers for letting this drop in.", valueName: "id"),
         transform: ArgumentText.notEmpty)
     var drop: String?
 
@@ -76,13 +78,13 @@ struct SourceExplainCommand: ParsableCommand {
             return
         }
         if hasHeaders, peer == nil {
-            throw ValidationError("headers come from a proxy: say its address with --peer")
+            throw ValidationError("headers come from a proxy: give its address with --peer")
         }
         if hasHeaders, ip != nil {
-            throw ValidationError("give the calling address, or the headers that say it")
+            throw ValidationError("give the calling address or the headers, not both")
         }
         if ip == nil, peer == nil {
-            throw ValidationError("say which address calls, as in: explain 20.21.208.105")
+            throw ValidationError("give the calling address, as in: explain 20.21.208.105")
         }
         if channel == .console {
             throw ValidationError("the console has no source list; ask for webhook or sftp")
@@ -114,7 +116,7 @@ struct SourceExplainCommand: ParsableCommand {
                     try decision.print(channel: channel, lists: explanation.lists)
                     if let near = explanation.neighbour(of: decision) {
                         try Output.line(
-                            "  near     \(near.summary): ask VSee whether it calls from there, too")
+                            "  near     \(near.summary): ask VSee whether it also calls from this address")
                     }
                 }
             }
@@ -141,7 +143,7 @@ extension SourceLists {
             Output.error(
                 "the files of the source lists have mistakes and are NOT in force:", prefix: "WARNING: ")
             for problem in problems { Output.note("  \(problem)") }
-            if let origin { Output.note("  the answer is by the lists \(origin)") }
+            if let origin { Output.note("  this answer uses the lists \(origin)") }
         }
         for note in notes { Output.error(note, prefix: "note: ") }
     }

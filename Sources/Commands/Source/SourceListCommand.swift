@@ -8,7 +8,7 @@ struct SourceListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show every entry of the source lists.",
         discussion: """
-            Says what has expired and which entries should have been reviewed by now. With mistakes in the files it shows \
+            Shows which entries have expired and which are overdue for review. If the files have mistakes, it shows \
             the lists in force, says on stderr what is wrong with the files, and ends with status 78.
             """)
 

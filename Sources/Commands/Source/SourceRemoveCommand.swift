@@ -7,8 +7,8 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Remove an entry from a source list.",
         discussion: """
-            Takes away every entry of a block, or of one service in it, from one list; with --id the one entry of that id, and \
-            no other of the same block and service. Warns of those who called in the last 30 days and are refused from now on.
+            Removes every entry of a block, or of one service in it, from one list; with --id, only the entry with that id, even if \
+            others have the same block and service. Warns about callers of the last 30 days that are refused from now on.
 
             Exit status 1 when there is no such entry, or when the list would be left empty.
 
@@ -22,12 +22,13 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     var cidr: String?
 
     @Option(
-        help: "In place of a block: only the entry of this id, as `source list` shows it.",
+        help: "Instead of a block: only the entry with this id, as `source list` shows it.",
         transform: ArgumentText.notEmpty)
     var id: String?
 
     @Option(
-        help: "Only this service's entry; else every entry of the block.", transform: ArgumentText.notEmpty)
+        help: "Only this service's entry. Default: every entry of the block.",
+        transform: ArgumentText.notEmpty)
     var service: String?
 
     @Option(
@@ -41,7 +42,7 @@ struct SourceRemoveCommand: AsyncParsableCommand {
     func validate() throws {
         guard (cidr == nil) != (id == nil) else { throw ValidationError("give a block or --id, not both") }
         if id != nil, service != nil || list != nil {
-            throw ValidationError("--service and --list go with a block; an id says both itself")
+            throw ValidationError("--service and --list go with a block; an id already contains both")
         }
     }
 

@@ -6,9 +6,9 @@ import Settings
 
 struct SourceReviewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "review", abstract: "Say when an entry is looked at again.",
+        commandName: "review", abstract: "Set the date of an entry's next review.",
         discussion: """
-            For who has read VSee's document again and found the entry right. What it decides does not change.
+            Use it once you have read VSee's document again and found the entry right. What the entry decides does not change.
 
             EXAMPLES
               dropgate source review vsee-qatar/clinic --by 2027-05-31 --comment "read the document again"
@@ -17,7 +17,7 @@ struct SourceReviewCommand: AsyncParsableCommand {
     @Argument(
         help: "The entry's id, as `dropgate source list` shows it.", transform: ArgumentText.notEmpty)
     var id: String
-    @Option(help: ArgumentHelp("By when to look at it again; dates are local (TZ).", valueName: "date"))
+    @Option(help: ArgumentHelp("The date of the next review; dates are local (TZ).", valueName: "date"))
     var by: String
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions
@@ -29,9 +29,9 @@ struct SourceReviewCommand: AsyncParsableCommand {
 
 struct SourceExpireCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "expire", abstract: "Say from when on an entry does not match any more.",
+        commandName: "expire", abstract: "Set when an entry stops matching.",
         discussion: """
-            The entry stays in its list, so that attempts after that are told to be of an entry that has expired. Said, too, is \
+            The entry stays in its list, so that later attempts are reported as coming from an expired entry. The command also says \
             what the change means for those who called in the last 30 days.
 
             EXAMPLES
@@ -42,7 +42,8 @@ struct SourceExpireCommand: AsyncParsableCommand {
     @Argument(
         help: "The entry's id, as `dropgate source list` shows it.", transform: ArgumentText.notEmpty)
     var id: String
-    @Option(help: ArgumentHelp("When; dates are local (TZ). Now if not given.", valueName: "date"))
+    @Option(
+        help: ArgumentHelp("When it stops matching; dates are local (TZ). Default: now.", valueName: "date"))
     var at: String?
     @OptionGroup var remark: CommentOption
     @OptionGroup var gate: GateOptions

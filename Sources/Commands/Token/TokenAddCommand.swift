@@ -13,10 +13,11 @@ struct TokenAddCommand: AsyncParsableCommand {
                 | sudo install -m 600 -o prometheus /dev/stdin /etc/prometheus/dropgate/viewer.token
               dropgate token add ehr --role consumer --expires 2027-06-30 --note "EHR import, team A"
 
-            Standard output has the token alone. Who uses it sends it as: Authorization: Bearer TOKEN
+            Standard output has only the token. A program sends it as: Authorization: Bearer TOKEN
             """)
 
-    @Argument(help: "What the ledger calls whoever uses it.", transform: ArgumentText.notEmpty)
+    @Argument(
+        help: "The name under which the ledger records whoever uses it.", transform: ArgumentText.notEmpty)
     var name: String
 
     @Option(help: "viewer, auditor, operator or consumer; `dropgate token --help` says what each may do.")
@@ -24,7 +25,7 @@ struct TokenAddCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Good until then: 2027-01-31 (local time) or 2027-01-31T08:00:00Z. Without it, until it is revoked.",
+            "Valid until then: 2027-01-31 (local time) or 2027-01-31T08:00:00Z. Default: until it is revoked.",
             valueName: "date"))
     var expires: String?
 

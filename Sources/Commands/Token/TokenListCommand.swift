@@ -7,7 +7,7 @@ import Management
 struct TokenListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show all tokens, without the tokens themselves.",
-        discussion: "Files that cannot be read are named on stderr, and the exit status is 78.")
+        discussion: "If token files cannot be read, it names them on stderr and ends with status 78.")
 
     @OptionGroup var gate: GateOptions
     @OptionGroup var output: FormatOptions

@@ -4,7 +4,7 @@ import Management
 
 struct TokenRevokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Make a token good for nothing. Streams that it opened end.")
+        commandName: "revoke", abstract: "Revoke a token: it stops working, and streams that it opened end.")
 
     @Argument(help: "The token's name.", transform: ArgumentText.notEmpty) var name: String
     @OptionGroup var remark: CommentOption

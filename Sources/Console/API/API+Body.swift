@@ -33,18 +33,21 @@ extension API {
     func body(
         _ call: Call, _ known: Set<String>, example: String, most: Int = longestBody
     ) async throws -> [String: String] {
-        let body = try await call.request.wholeBody(most: most, "a body has \(most) bytes at most")
+        let body = try await call.request.wholeBody(
+            most: most, "the body must not be larger than \(most) bytes")
         guard body.readableBytes > 0 else { return [:] }
         let type = call.request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard type == "application/json" else {
-            throw Problem(.unsupportedMediaType, "unsupported_media_type", "a body is application/json")
+            throw Problem(
+                .unsupportedMediaType, "unsupported_media_type", "the body must be application/json")
         }
         guard let members = (try? JSONValue(parsing: Array(body.readableBytesView)))?.object,
             members.keys.allSatisfy(known.contains), members.values.allSatisfy({ $0.string != nil })
         else { throw Problem(.badRequest, "bad_body", "write \(example)") }
         let texts = members.compactMapValues(\.string)
         guard (texts["comment"]?.unicodeScalars.count ?? 0) <= Self.longestComment else {
-            throw Problem(.badRequest, "bad_body", "a comment has \(Self.longestComment) characters at most")
+            throw Problem(
+                .badRequest, "bad_body", "a comment may have \(Self.longestComment) characters at most")
         }
         return texts
     }

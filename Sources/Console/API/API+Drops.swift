@@ -62,7 +62,7 @@ extension API {
         guard let (parameter, text) = try begin(call, .lastDrop, .afterDrop) else { return nil }
         guard let position = StreamPosition(text) else {
             throw Problem.badParameter(
-                parameter, "write the id of an event of this stream, or the seq of a drop")
+                parameter, "give the id of an event of this stream, or the seq of a drop")
         }
         return position
     }
@@ -142,7 +142,7 @@ extension Problem {
     fileprivate static func noSpace(_ full: IntakeError) -> Problem {
         var problem = Problem(
             .serviceUnavailable, "no_space",
-            "this would be recorded, and the gate has less space than it keeps back; try again once its keeper has made room"
+            "this would be recorded, and the gate has less space than it keeps back; try again once its operator has made room"
         )
         problem.headers[.retryAfter] = full.retryAfter.map { "\($0)" }
         return problem

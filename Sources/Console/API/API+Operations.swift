@@ -13,17 +13,17 @@ extension API {
     ) { _, call in json(OpenAPIDocument.bytes, for: call.request) }
 
     private static let status = Operation(
-        path: "status", id: "status", summary: "How the gate is",
+        path: "status", id: "status", summary: "The state of the gate",
         about: "Whether it accepts, and what is wrong: since when, and what to do.", permission: .status,
         answer: .json("Status")
     ) { try $0.status($1) }
 
     private static let reachability = Operation(
         path: "reachability", id: "reachability",
-        summary: "Who was heard from, and what the gate's checks find",
+        summary: "When sources last called, and what the gate's checks find",
         about:
-            "Both are looked at beside this answer: `contacts` or `findings` is missing until that is done, and where nobody has "
-            + "asked for two minutes; ask again in some seconds. What `dropgate doctor` finds by connecting to the gate is not among it.",
+            "Both are worked out in the background: `contacts` or `findings` is missing until that is done, and when nobody has "
+            + "asked for two minutes; ask again in some seconds. What `dropgate doctor` finds by connecting to the gate is not included.",
         permission: .status, answer: .json("Reachability")
     ) { try $0.reachability($1) }
 
@@ -33,7 +33,8 @@ extension API {
     private static let tooMany = Operation.Refusal(503, "Too many streams are open.")
     private static let tooOften = Operation.Refusal(
         429,
-        "The token has had too many accesses recorded of late; `Retry-After` says when the next one may be.")
+        "The token has had too many accesses recorded recently; `Retry-After` says when the next one is allowed."
+    )
 
     private static let attemptOperations = [
         Operation(
@@ -44,16 +45,16 @@ extension API {
         Operation(
             path: "attempts/stream", id: "attemptStream", summary: "Attempts as they come",
             about:
-                "`event: attempt`, `id:` the entry's number, `data:` the entry. Goes on behind `Last-Event-ID`, or behind "
-                + "`after`, or with what comes from now on. Ends when the gate stops or the token is revoked.",
+                "`event: attempt`, `id:` the entry's number, `data:` the entry. Continues after `Last-Event-ID`, or after "
+                + "`after`, or starts with what comes from now on. Ends when the gate stops or the token is revoked.",
             permission: .readAttempts, parameters: Parameter.filters + [.after, .lastEvent], answer: .events,
             problems: [tooMany, tooOften]
         ) { try await $0.attemptStream($1) },
         Operation(
             path: "attempts/export", id: "attemptExport", summary: "All attempts that match, oldest first",
             about:
-                "In the forms of `dropgate attempts --format`, up to the entry that the export itself is. An answer that ends "
-                + "too soon is another entry.",
+                "In the forms of `dropgate attempts --format`, up to the export's own entry. If an answer ends "
+                + "too soon, that is another entry.",
             permission: .export, parameters: Parameter.filters + [.exportFormat], answer: .bytes,
             problems: [tooOften]
         ) { try await $0.export($1) },
@@ -67,7 +68,7 @@ extension API {
     private static let evidenceOperations = [
         Operation(
             path: "attempts/{seq}/proof", id: "attemptProof",
-            summary: "That an entry is in the signed ledger",
+            summary: "Proof that an entry is in the signed ledger",
             about:
                 "A C2SP tlog-proof: with the entry's bytes and the ledger's public key it verifies offline "
                 + "(Deploy/verify-bundle.py).",
@@ -76,7 +77,7 @@ extension API {
         ) { try await $0.proof($1) },
         Operation(
             path: "ledger", id: "ledger", summary: "How far the ledger is signed and witnessed",
-            about: "`unsigned` and `unwitnessed` are entries.", permission: .readAttempts,
+            about: "`unsigned` and `unwitnessed` count entries.", permission: .readAttempts,
             answer: .json("Ledger")
         ) { try $0.ledger($1) },
         Operation(
@@ -88,21 +89,22 @@ extension API {
         ) { try $0.checkpoint($1) },
         Operation(
             path: "ledger/keys", id: "ledgerKeys", summary: "The ledger's public keys",
-            about: "One a line, the newest one last. Compare them with what was kept elsewhere.",
+            about: "One per line, the newest last. Compare them with what was kept elsewhere.",
             permission: .readAttempts, answer: .text
         ) { try $0.keys($1) },
     ]
 
     // MARK: Jobs
 
-    private static let busy = Operation.Refusal(409, "Another one goes on already.")
+    private static let busy = Operation.Refusal(409, "Another one is already running.")
     private static let unprocessable = Operation.Refusal(
-        422, "The body is well formed, and what it says cannot be meant.")
+        422, "The body is well formed, but its values make no sense together.")
 
     private static let jobOperations = [
         Operation(
-            path: "jobs/{id}", id: "job", summary: "How far something is that was begun, and what it came to",
-            about: "Jobs are kept until others take their places, or the gate stops.", permission: .status,
+            path: "jobs/{id}", id: "job", summary: "How far a job has got, and its result",
+            about: "Jobs are kept until newer ones take their places, or the gate stops.",
+            permission: .status,
             parameters: [.jobID], answer: .json("Job"), problems: [.init(404, "There is no such job.")]
         ) { try $0.job($1) },
         Operation(
@@ -114,19 +116,19 @@ extension API {
         Operation(
             method: .post, path: "reports", body: ("Period", true), success: 202, id: "report",
             summary: "Report on a period",
-            about: "A job, whose result is as `dropgate report --format json`.",
+            about: "A job; its result is that of `dropgate report --format json`.",
             permission: .export, answer: .json("Job"), problems: [busy, unprocessable]
         ) { try await $0.report($1) },
         Operation(
             method: .post, path: "probes", body: ("Probe", true), success: 202, id: "probe",
             summary: "Probe a webhook's URL or an SFTP server from the gate's machine",
-            about: "A job, whose result is as `dropgate probe --format json`. Without credentials.",
+            about: "A job; its result is that of `dropgate probe --format json`. Without credentials.",
             permission: .probe, answer: .json("Job"), problems: [busy, unprocessable]
         ) { try await $0.probe($1) },
         Operation(
             method: .post, path: "rules/check", success: 202, id: "checkRules",
             summary: "Try VSee's network rules from the gate's machine",
-            about: "A job, whose result is as `dropgate rules check --format json`.",
+            about: "A job; its result is that of `dropgate rules check --format json`.",
             permission: .probe, answer: .json("Job"), problems: [busy]
         ) { try await $0.checkRules($1) },
     ]
@@ -139,13 +141,13 @@ extension API {
             permission: .status, answer: .json("Rules")
         ) { try $0.rules($1) },
         Operation(
-            path: "rules/export", id: "rulesExport", summary: "In a firewall's language",
+            path: "rules/export", id: "rulesExport", summary: "The rules in a firewall's format",
             about:
                 "ingress: who may call the gate, from its source lists. egress: what must be let out to VSee; names are not "
                 + "looked up.",
             permission: .status, parameters: [Parameter.direction.needed, Parameter.firewall.needed],
             answer: .text,
-            problems: [.init(409, "The rules cannot be said in this language without looking names up.")]
+            problems: [.init(409, "The rules cannot be written in this format without looking names up.")]
         ) { try await $0.rulesExport($1) },
     ]
 
@@ -167,19 +169,19 @@ extension API {
         Operation(
             path: "sources", id: "sources", summary: "The source lists",
             about:
-                "Who may call in, as the files have it, or as the gate has it in force where they have mistakes.",
+                "Who may call in, as the files say; if they have mistakes, as the gate has it in force.",
             permission: .readSources, answer: .json("Sources")
         ) { try $0.sources($1) },
         Operation(
-            path: "sources/explain", id: "explainSource", summary: "What is decided on an address",
-            about: "On each channel, with the trace; as `dropgate source explain` tells it.",
+            path: "sources/explain", id: "explainSource", summary: "What is decided for an address",
+            about: "On each channel, with the trace; as `dropgate source explain` shows it.",
             permission: .readSources, parameters: [.ip, .listedChannel, .at], answer: .json("Decisions")
         ) { try $0.explain($1) },
         Operation(
             method: .post, path: "sources/preview", body: ("ListText", true), id: "previewSources",
-            summary: "What a changed list would come to",
+            summary: "The effect of a changed list",
             about:
-                "What would differ, and who called in the last 30 days and would be decided otherwise. Nothing is changed.",
+                "What would differ, and for which callers of the last 30 days the decision would change. Nothing is changed.",
             permission: .readSources, answer: .json("Preview"),
             problems: [unprocessable]
         ) { try await $0.preview($1) },
@@ -203,9 +205,9 @@ extension API {
         Operation(
             path: "drops/stream", id: "dropStream", summary: "Released drops as they come",
             about:
-                "`event: drop`, `id:` where to go on, `data:` the drop. Each released drop that nobody has acknowledged or taken, once, "
-                + "in the order of entries; one that is released later than others behind it comes later. Goes on behind "
-                + "`Last-Event-ID`, or behind `after`, or begins with the oldest that waits. Where more than "
+                "`event: drop`, `id:` where to continue, `data:` the drop. Each released drop that nobody has acknowledged or taken, once, "
+                + "in the order of entries; one that is released later than others behind it comes later. Continues after "
+                + "`Last-Event-ID`, or after `after`, or begins with the oldest that waits. If more than "
                 + "\(StreamPosition.mostOpen) drops are still to be released, those behind them wait. Ends when the gate stops or the "
                 + "token is revoked.",
             permission: .readDrops, parameters: [.afterDrop, .lastDrop], answer: .events,
@@ -214,19 +216,19 @@ extension API {
         Operation(
             path: "drops/at", id: "dropsAt", summary: "The drops of a file, oldest first",
             about:
-                "One, or those of a batch. Of one path it is the drop that lies there, or lay there last: names come back. None "
-                + "where the path is no drop's. `next`, where there is one, is the `after` of the next page.",
+                "One, or those of a batch. For one path, the drop that is there, or was there last: names are used again. None "
+                + "if the path belongs to no drop. `next`, if there is one, is the `after` of the next page.",
             permission: .readDrops, parameters: [.path, .after, .dropLimit], answer: .json("DropPage")
         ) { try $0.dropsAt($1) },
         Operation(
             path: "drops/{id}", id: "drop", summary: "One drop",
-            about: "Also one that is held in quarantine.",
+            about: "Also works for one that is held in quarantine.",
             permission: .readDrops, parameters: [.id], answer: .json("Drop"), problems: [noDrop]
         ) { try $0.drop($1) },
         Operation(
             path: "drops/{id}/content", id: "dropContent", summary: "What a drop holds",
             about:
-                "The bytes as they came, of a drop that lies in ready/. Each answer is an entry of the ledger. Compare them "
+                "The bytes as they came, of a drop that lies in ready/. Each answer is recorded in the ledger. Compare them "
                 + "with the receipt's sha256, which is the ETag, too.",
             permission: .readContent, parameters: [.id], answer: .bytes,
             problems: [
@@ -234,30 +236,30 @@ extension API {
                 .init(410, "It is not in ready/ any more."),
                 .init(
                     503,
-                    "Staging cannot be read, or the disk has no room for the entry that the answer would be: try again after Retry-After."
+                    "Staging cannot be read, or the disk has no room for the ledger entry of this answer: try again after Retry-After."
                 ),
             ]
         ) { try await $0.content($1) },
         Operation(
             method: .post, path: "drops/{id}/acknowledge", id: "acknowledgeDrop",
-            summary: "The consumer is done with a drop",
+            summary: "Acknowledge a drop: its consumer is done with it",
             about:
-                "Its file and receipt are removed after staging.keep_acknowledged. An entry of the ledger.",
+                "Its file and receipt are removed after staging.keep_acknowledged. Recorded in the ledger.",
             permission: .acknowledge, parameters: [.id], answer: .json("Acknowledged"),
             problems: [noDrop, wrongState, notNow]
         ) { try await $0.acknowledge($1) },
         Operation(
             method: .post, path: "drops/{id}/release", id: "releaseHeld",
             summary: "Release an event that is held in quarantine",
-            about: "Its source must be listed by now. An entry of the ledger.", permission: .releaseHeld,
+            about: "Its source must be listed by now. Recorded in the ledger.", permission: .releaseHeld,
             parameters: [.id], answer: .json("Released"), problems: [noDrop, wrongState, notNow]
         ) { try await $0.release($1) },
         Operation(
             method: .post, path: "drops/{id}/withdraw", id: "withdrawDrop",
             summary: "Take back a drop that no consumer has yet",
             about:
-                "An upload that settles, or lies in ready/, goes to quarantine; an event that is held in quarantine is removed for "
-                + "good. Accepted events cannot be withdrawn. An entry of the ledger. A 500 may say that it is withdrawn all the same, "
+                "An upload that is settling, or lies in ready/, goes to quarantine; an event that is held in quarantine is removed for "
+                + "good. Accepted events cannot be withdrawn. Recorded in the ledger. A 500 may say that it is withdrawn all the same, "
                 + "and what could not be removed.",
             permission: .withdraw, parameters: [.id], answer: .json("Withdrawn"),
             problems: [noDrop, wrongState, notNow]

@@ -9,10 +9,10 @@ enum OpenAPIDocument {
     private static let about = """
         Attempts and drops of one gate, for monitors and for the programs that take drops. A token of the console is needed (`dropgate \
         token add NAME --role ROLE`); what it may do depends on its role: viewer and auditor look, operator decides too, consumer takes \
-        drops and sees no attempts. Refused requests are entries of the ledger, and so is everything that changes something or gives out \
-        what a drop holds. Lists come newest first; `next`, where there is one, is the `before` of the next page. A page may have fewer \
-        items than asked for, or none, while there is a next one: each looks at a bounded part of the ledger. Members may be added to \
-        objects; pass over what you do not know.
+        drops and sees no attempts. Refused requests are entries of the ledger, and so is everything that changes something or hands out \
+        what a drop holds. Lists come newest first; `next`, if there is one, is the `before` of the next page. A page may have fewer \
+        items than asked for, or none, although there is a next one: each searches a bounded part of the ledger. Members may be added to \
+        objects; ignore what you do not know.
         """
 
     private static var value: JSONValue {
@@ -78,7 +78,7 @@ enum OpenAPIDocument {
             ]
         }
         if operation.answer.isTagged, !operation.isChange {
-            all["304"] = ["description": "It is as the caller has it."]
+            all["304"] = ["description": "Unchanged since the caller got it."]
         }
         return all
     }
@@ -86,13 +86,15 @@ enum OpenAPIDocument {
     /// Refusals that an operation has by what it is.
     private static func common(_ operation: Operation) -> [Operation.Refusal] {
         var common = [
-            Operation.Refusal(400, "A parameter or the body is not known, comes twice, or cannot be read."),
-            Operation.Refusal(403, "The token's role may not do this, or a page of another site asks."),
+            Operation.Refusal(400, "A parameter or the body is unknown, given twice, or cannot be read."),
+            Operation.Refusal(
+                403, "The token's role may not do this, or the request comes from a page of another site."),
         ]
         if operation.permission != nil {
             common += [
-                .init(401, "No good token."), .init(500, "Something failed in the gate; its log says what."),
-                .init(503, "Something of the gate has to be mended first: try again after Retry-After."),
+                .init(401, "The token is missing or not valid."),
+                .init(500, "Something failed in the gate; its log says what."),
+                .init(503, "Something in the gate has to be fixed first: try again after Retry-After."),
             ]
         }
         if operation.isChange {
@@ -113,7 +115,7 @@ enum OpenAPIDocument {
             members["headers"] = [
                 "ETag": [
                     "description":
-                        "Of this answer; send it as If-None-Match to ask whether it is still the same.",
+                        "The tag of this answer; send it as If-None-Match to ask whether the answer is still the same.",
                     "schema": ["type": "string"],
                 ]
             ]

@@ -19,7 +19,7 @@ enum OpenAPISchemas {
         ],
         "Description": ["type": "object", "description": "OpenAPI 3.1."],
         "Status": object(
-            "How the gate is, as /readyz tells it.",
+            "The state of the gate, as /readyz reports it.",
             [
                 "status": ["enum": ["ready", "degraded", "unavailable"]],
                 "problems": ["type": "object", "additionalProperties": text], "node": text, "version": text,
@@ -51,7 +51,7 @@ enum OpenAPISchemas {
                             "channel": text,
                             "known": [
                                 "type": "boolean",
-                                "description": "False: the lists of that time are not known.",
+                                "description": "False: it is not known which lists were in force then.",
                             ],
                             "verdict": text, "reason": text, "entries": list(text), "trace": list(text),
                         ], required: ["channel", "known", "at", "lists"]))
@@ -68,10 +68,10 @@ enum OpenAPISchemas {
                 "difference": list(text("`+ …`, `- …` or `~ …`, for each entry that differs.")),
                 "decided_otherwise": list(
                     object(
-                        "Who called, and would be decided otherwise.",
+                        "Callers for whom the decision would change.",
                         ["source": text, "channel": text, "let_in": ["type": "boolean"], "last": time],
                         required: ["source", "channel", "let_in", "reason", "last"])),
-                "complete": ["type": "boolean", "description": "False: not every caller was looked at."],
+                "complete": ["type": "boolean", "description": "False: not every caller was checked."],
             ], required: ["base", "file", "difference"]),
         "Reachability": object(
             nil,
@@ -102,7 +102,7 @@ enum OpenAPISchemas {
                 ),
             ], required: ["entries", "unsigned", "unwitnessed", "witnesses"]),
         "Job": object(
-            "Something that goes on beside.",
+            "Something that runs in the background.",
             [
                 "id": text, "kind": ["enum": .array(Job.Kind.allCases.map { .string($0.rawValue) })],
                 "state": ["enum": ["running", "done", "failed"]], "title": text, "by": text, "began": time,

@@ -63,10 +63,10 @@ extension Parameter {
         name: "entry", about: "A source-list entry that matched, as in vsee-qatar/clinic.", form: .text(),
         isList: true)
     static let exportFormat = Parameter(
-        name: "format", about: "The form of the export; jsonl where none is said.",
+        name: "format", about: "The format of the export. Default: jsonl.",
         form: .words(EntryFormat.allCases.map(\.name)))
     static let drop = Parameter(
-        name: "drop", about: "A drop that the entry is about or speaks of.", form: .text(), isList: true)
+        name: "drop", about: "A drop that the entry is about or mentions.", form: .text(), isList: true)
     static let text = Parameter(
         name: "text", about: "Text anywhere in the entry's JSON; the case of ASCII letters does not matter.",
         form: .text())
@@ -99,7 +99,7 @@ extension Parameter {
     static let afterDrop = Parameter(
         name: "after",
         about:
-            "Goes on behind this event of the stream, or behind this number of an entry; -1: from the first one on.",
+            "Continue after this event of the stream, or after the entry with this number; -1: from the first one on.",
         form: .text(pattern: StreamPosition.pattern))
     static let lastDrop = Parameter(
         name: "Last-Event-ID", about: "The id of the last event that was seen.",
@@ -124,10 +124,11 @@ extension Parameter {
         name: "ip", about: "The address that calls, 20.21.208.105 or 2001:db8::1.", form: .text(),
         isRequired: true)
     static let listedChannel = Parameter(
-        name: "channel", about: "Where it calls.",
+        name: "channel", about: "The channel on which it calls.",
         form: .words([Channel.webhook, .sftp].map(\.rawValue)), isList: true)
     static let at = Parameter(
-        name: "at", about: "By the lists that were in force then (RFC 3339); without it, now.", form: .time)
+        name: "at", about: "Decide by the lists that were in force then (RFC 3339). Default: now.",
+        form: .time)
 }
 
 // Rules, accounts.
@@ -136,7 +137,7 @@ extension Parameter {
         name: "direction", about: "ingress: VSee to the gate. egress: you to VSee.",
         form: .words(["ingress", "egress"]))
     static let firewall = Parameter(
-        name: "format", about: "The firewall's language.",
+        name: "format", about: "The format that the firewall reads.",
         form: .words(ExportFormat.allCases.map(\.rawValue)))
     static let accountName = Parameter(
         name: "name", about: "The account's name.", form: .text(), place: .path, isRequired: true)

@@ -53,8 +53,8 @@ struct Parameters: Sendable {
         }
         for parameter in known {
             let count = values[parameter.name]?.count ?? 0
-            if count > 1, !parameter.isList { throw .badParameter(parameter, "it comes once") }
-            if count == 0, parameter.isRequired { throw .badParameter(parameter, "it is needed") }
+            if count > 1, !parameter.isList { throw .badParameter(parameter, "give it only once") }
+            if count == 0, parameter.isRequired { throw .badParameter(parameter, "it is required") }
         }
     }
 

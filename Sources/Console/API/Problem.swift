@@ -43,7 +43,7 @@ struct Problem: Error, Sendable {
     static var unauthorized: Problem {
         var problem = Problem(
             .unauthorized, "unauthorized",
-            "a good token of the console is needed: Authorization: Bearer …; `dropgate token add` makes one",
+            "a valid token of the console is needed: Authorization: Bearer …; `dropgate token add` makes one",
             reason: .authFailed)
         problem.headers[.wwwAuthenticate] = "Bearer"
         return problem
@@ -57,7 +57,7 @@ struct Problem: Error, Sendable {
 
     static let formKey = Problem(
         .forbidden, "form_key",
-        "a change from a browser carries the key of its session's forms; load the page again, and send it from there",
+        "the form key of your session is missing or wrong; load the page again, and send the form from there",
         reason: .forbiddenOperation)
 
     /// Of an error that a service has thrown.
@@ -95,7 +95,7 @@ struct Problem: Error, Sendable {
         case .internalError where (error.cause as? IntakeError)?.isHalfDone == true: error.description
         case .unavailable where !namesNoFile(error.cause): "the gate cannot do this now; try again later"
         case .configuration:
-            "something on the gate's machine has to be mended first: `dropgate doctor` there says what"
+            "something on the gate's machine has to be fixed first: run `dropgate doctor` there"
         case .internalError, .notAsSigned: failed
         case .refused, .invalid, .unavailable: error.description
         }

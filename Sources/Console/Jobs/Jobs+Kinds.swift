@@ -25,7 +25,7 @@ extension Jobs {
             }
             let anchor =
                 found.result.witnessed == nil
-                ? "; no checkpoint from elsewhere was there to tell whether the whole ledger was replaced"
+                ? "; there was no checkpoint from elsewhere to tell whether the whole ledger was replaced"
                 : "; \(Counted.entries(found.unwitnessed)) not yet witnessed"
             return Job.Result(
                 isGood: found.result.isGood,

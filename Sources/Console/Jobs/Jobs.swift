@@ -113,7 +113,7 @@ final class Jobs: Sendable {
         }
         guard isStarted else {
             var problem = Problem(
-                .conflict, "busy", "another one of these goes on already; wait until it has ended")
+                .conflict, "busy", "another one of these is already running; wait until it has ended")
             problem.headers[.retryAfter] = "10"
             throw problem
         }
@@ -130,7 +130,7 @@ final class Jobs: Sendable {
                 let result = try await work(Teller(jobs: self, id: job.id))
                 change(job.id) { $0.result = result }
             } catch is CancellationError {
-                change(job.id) { $0.failure = "the gate stopped meanwhile" }
+                change(job.id) { $0.failure = "the gate stopped before it was done" }
             } catch {
                 let problem = Problem(error)
                 if let text = problem.logged { logger.error("the console: \(job.title): \(text)") }

@@ -123,7 +123,7 @@ extension Pages {
         guard visit.request.method != .head else { return EventStream.head }
         guard let place = streams.place(forBrowser: "session \(visit.session.id)") else {
             throw Problem(
-                .serviceUnavailable, "too_many_streams", "too many pages are open that show what comes")
+                .serviceUnavailable, "too_many_streams", "too many live pages are open; close one")
         }
         let service = try services.attempts()
         let head = try service.last()

@@ -140,7 +140,8 @@ extension Pages {
         let id = try services.dropID(visit.parameters)
         _ = try await changes(visit).acknowledge(id)
         return done(
-            "Drop \(id) is acknowledged; its file goes after the time in staging.keep_acknowledged.", visit,
+            "Drop \(id) is acknowledged; its file is removed after the time in staging.keep_acknowledged.",
+            visit,
             backTo: "/drops/\(id)")
     }
 
@@ -149,7 +150,7 @@ extension Pages {
         let (_, event) = try await changes(visit).release(id)
         return done(
             event.status == .duplicate
-                ? "The event was there already: nothing new is released."
+                ? "The event had already been released: nothing new is released."
                 : "The event is released as \(event.name ?? id).", visit, backTo: "/drops")
     }
 

@@ -161,7 +161,7 @@ extension Parameter {
     fileprivate static let reportSince = Parameter(
         name: "since", about: "From here on.", form: .text(), isRequired: true)
     fileprivate static let reportUntil = Parameter(
-        name: "until", about: "Up to and without this.", form: .text(), isRequired: true)
+        name: "until", about: "Up to, but not including, this.", form: .text(), isRequired: true)
 }
 
 extension Pages {

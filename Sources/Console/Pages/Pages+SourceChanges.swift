@@ -70,7 +70,7 @@ extension Pages {
             throw Problem(.unprocessableContent, "unprocessable", error.description)
         }
         return done(
-            "The list is changed; the gate takes it over within a second.", visit, backTo: "/sources")
+            "The list is changed; the gate applies it within a second.", visit, backTo: "/sources")
     }
 
     private func preview(
@@ -88,7 +88,7 @@ extension Pages {
                 action: visit.request.uri.path, file: preview.file, difference: preview.difference,
                 isDifferent: !preview.difference.isEmpty, effects: effects, hasEffects: !effects.isEmpty,
                 gap: preview.effect.map(\.isComplete) == false
-                    ? "Not every caller of the last 30 days was looked at: there are too many." : nil,
+                    ? "Not every caller of the last 30 days was checked: there are too many." : nil,
                 fields: visit.parameters.pairs(fields).map { Field(name: $0, value: $1) },
                 base: preview.base, typed: preview.typed))
     }
@@ -99,7 +99,7 @@ extension Pages {
         switch try parameters.text(.action) {
         case "review":
             guard let day else {
-                throw Problem.badParameter(.day, "say by when the entry is to be looked at again")
+                throw Problem.badParameter(.day, "give the date of the next review")
             }
             return .review(id, by: day)
         case "expire": return .expire(id, at: day ?? intake.now)
@@ -134,7 +134,7 @@ extension Pages {
         guard !channels.isEmpty else { throw Problem.badParameter(.newChannel, "choose one, or both") }
         let (title, read) = (try words(.newTitle), try parameters.text(.newRead))
         guard (title == nil) == (read == nil) else {
-            throw Problem.badParameter(.newRead, "a document and the day on which it was read go together")
+            throw Problem.badParameter(.newRead, "give both the document and the day on which it was read")
         }
         let page = try words(.newPage)
         let id = try name(.newName)
@@ -167,7 +167,7 @@ extension Parameter {
         isRequired: true)
     static let day = Parameter(name: "day", about: "A day, from its beginning in UTC on.", form: .text())
     static let base = Parameter(
-        name: "base", about: "The version of the lists that the change was looked at with.", form: .text())
+        name: "base", about: "The version of the lists for which the change was shown.", form: .text())
     static let comment = Parameter(name: "comment", about: "Why.", form: .text())
 
     fileprivate static let newBlock = Parameter(
@@ -175,7 +175,7 @@ extension Parameter {
     fileprivate static let newService = Parameter(
         name: "service", about: "The service that calls.", form: .text(), isRequired: true)
     fileprivate static let newName = Parameter(
-        name: "name", about: "What tells it from others of the service.", form: .text())
+        name: "name", about: "A name that tells it from others of the service.", form: .text())
     fileprivate static let newChannel = Parameter(
         name: "channel", about: "Where it may call.",
         form: .words([Channel.webhook, .sftp].map(\.rawValue)), isList: true)
@@ -187,9 +187,9 @@ extension Parameter {
         name: "read", about: "When the document was read.", form: .text())
     fileprivate static let newOwner = Parameter(name: "owner", about: "Who answers for it.", form: .text())
     fileprivate static let newReview = Parameter(
-        name: "review_by", about: "When to look at it again.", form: .text())
+        name: "review_by", about: "When it is due for review.", form: .text())
     fileprivate static let newExpires = Parameter(
-        name: "expires", about: "From when on it does not match.", form: .text())
+        name: "expires", about: "When it stops matching.", form: .text())
     fileprivate static let newMode = Parameter(
         name: "mode", about: "enforce or observe.", form: .words(SourceEntry.Mode.allCases.map(\.rawValue)))
     fileprivate static let newNote = Parameter(name: "note", about: "Anything worth knowing.", form: .text())

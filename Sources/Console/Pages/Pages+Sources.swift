@@ -217,11 +217,11 @@ extension Pages {
         guard question.peer != nil else {
             throw Problem(
                 .badRequest, "bad_parameter",
-                "headers come from a proxy: say its address, too, as the other end of the connection")
+                "headers come from a proxy: also give its address, as the other end of the connection")
         }
         guard question.ip == nil else {
             throw Problem(
-                .badRequest, "bad_parameter", "give the calling address, or the headers that say it, not both"
+                .badRequest, "bad_parameter", "give the calling address or the headers, not both"
             )
         }
         return question
@@ -235,7 +235,7 @@ extension Parameter {
     static let peer = Parameter(
         name: "peer", about: "The other end of the connection: a proxy in front of the gate.", form: .text())
     static let forwardedFor = Parameter(
-        name: "forwarded_for", about: "The line X-Forwarded-For, as the gate gets it.", form: .text())
+        name: "forwarded_for", about: "The X-Forwarded-For header, as the gate receives it.", form: .text())
     static let forwarded = Parameter(
-        name: "forwarded", about: "The line Forwarded (RFC 7239), as the gate gets it.", form: .text())
+        name: "forwarded", about: "The Forwarded header (RFC 7239), as the gate receives it.", form: .text())
 }

@@ -64,7 +64,7 @@ extension Intake {
         if checkSpace() != nil {
             throw IntakeError(
                 .stagingFull,
-                "\(path): the gate's disk is full; nothing is taken until its owner has made space",
+                "\(path): the gate's disk is full; nothing is accepted until the gate's owner has made room",
                 retryAfter: 60)
         }
         let readyPath = try reserve(path, box)

@@ -220,7 +220,7 @@ extension Intake {
         case .full:
             return SenderError(
                 .failed, .stagingFull,
-                "\(path): the gate's disk is full; nothing is taken until its owner has made space")
+                "\(path): the gate's disk is full; nothing is accepted until the gate's owner has made room")
         case .exists: return SenderError(.exists, .badPath, "\(path): exists already, or is not empty")
         case .notFound, .badPath, .damaged, .failed:
             logger.error("\(UntrustedText.head(path.description)): \(error)")
@@ -261,13 +261,13 @@ extension Intake {
             ? ("\(configuration.maxPendingBytes) bytes", "take some", "sftp.max_pending_bytes")
             : (
                 "\(configuration.maxPendingNames) names, directories too",
-                "take files or its sender remove files or directories",
+                "take files, or its sender must remove files or directories,",
                 "sftp.max_pending_names"
             )
         return SenderError(
             .failed, .stagingFull,
-            "\(path): this account has as much in the gate as it may (\(what)); its consumer must \(remedy) first, or the gate's owner "
-                + "allow more (\(setting))")
+            "\(path): this account has reached its limit in the gate (\(what)); its consumer must \(remedy) first, or the gate's owner "
+                + "must allow more (\(setting))")
     }
 
     /// Something gets a name in a directory. The directory's own time on the disk says so to whoever loads the box anew.

@@ -160,7 +160,7 @@ extension Intake {
             health.set(problem: "space", message: "\(missing)")
             throw SenderError(
                 .full, .stagingFull,
-                "\(path): the gate's disk is full; nothing is taken until its owner has made space")
+                "\(path): the gate's disk is full; nothing is accepted until the gate's owner has made room")
         }
     }
 

@@ -145,7 +145,7 @@ extension Intake {
         return SenderError(
             error.kind, error.reason,
             "\(rename.from): \(rename.done) of \(rename.done + left) files in it are in \(rename.to) by now: \(why)"
-                + (goesOn ? "; send the same RENAME again, it goes on with the others" : ""))
+                + (goesOn ? "; send the same RENAME again to continue with the others" : ""))
     }
 
     /// Nothing is begun that is known to fail. Returns the directory and all directories in it, each after the one it lies in.

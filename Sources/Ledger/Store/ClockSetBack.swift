@@ -21,9 +21,9 @@ package struct ClockSetBack: Sendable, Hashable {
 
     /// What whoever asks by time should know.
     package var summary: String {
-        "entries \(seqs.lowerBound) to \(seqs.upperBound) have times from \(time) on, a microsecond apart; the clock said "
-            + "\(earliest) to \(latest). Entries before them that have times after \(earliest) were written "
-            + "earlier all the same"
+        "entries \(seqs.lowerBound) to \(seqs.upperBound) have times from \(time) on, a microsecond apart; the clock showed "
+            + "\(earliest) to \(latest). Earlier entries with times after \(earliest) were still written "
+            + "before them"
     }
 
     /// How far the clock is behind before an entry tells it. Times that rise strictly are ahead of it by less in every commit.

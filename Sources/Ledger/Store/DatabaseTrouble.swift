@@ -54,12 +54,12 @@ struct DatabaseTrouble {
     private static func words(_ code: ResultCode, _ message: String?) -> (String, String) {
         switch code {
         case .SQLITE_FULL: ("its filesystem is full", "make room there")
-        case .SQLITE_BUSY, .SQLITE_LOCKED: ("another process holds it", "end that one, or try again")
+        case .SQLITE_BUSY, .SQLITE_LOCKED: ("another process holds it", "stop that process, or try again")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: ("its file is damaged", LedgerError.adviceOnDamage)
         case .SQLITE_READONLY:
             (
                 "it is read-only for this user",
-                "run this as the gate's user, or see how its filesystem is mounted"
+                "run this as the gate's user, or check how its filesystem is mounted"
             )
         case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH:
             (
@@ -67,13 +67,13 @@ struct DatabaseTrouble {
                 "run this as the gate's user, who owns the file and its directory"
             )
         case .SQLITE_IOERR:
-            ("its disk failed", "look into the system's log (`dmesg`), and see to the disk")
-        case .SQLITE_NOMEM: ("there is no memory left", "give this machine or this service more")
+            ("its disk failed", "check the system's log (`dmesg`) and the disk")
+        case .SQLITE_NOMEM: ("there is no memory left", "give this machine or this service more memory")
         case .SQLITE_TOOBIG:
             ("an entry is larger than SQLite takes", "report this with what was received")
         case .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_MISMATCH, .SQLITE_CONSTRAINT:
             (
-                "it has another form than this program knows\(inParentheses(message))",
+                "it has a form that this program does not know\(inParentheses(message))",
                 "use the release that wrote it, or report this"
             )
         default: ("SQLite refuses it\(inParentheses(message))", "report this")

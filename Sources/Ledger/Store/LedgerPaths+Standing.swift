@@ -54,14 +54,14 @@ extension LedgerPaths {
     var absent: LedgerError {
         LedgerError(
             .unreadable, "there is no ledger at \(file)",
-            fix: "see whether these are the gate's settings, and whether it has run")
+            fix: "check that these are the gate's settings, and that it has ever run")
     }
 
     private func missing(_ traces: [String]) -> LedgerError {
         let places = traces.joined(separator: " and ")
         return LedgerError(
             .missing,
-            "the ledger \(file) is gone: it was moved or removed, for \(places) of it are still there",
+            "the ledger \(file) is gone: it was moved or removed, because \(places) of it are still there",
             fix: "put it back from where it was moved, or from a backup; only if it is lost for good, move "
                 + "\(places) away and keep them as evidence: then a new ledger begins")
     }

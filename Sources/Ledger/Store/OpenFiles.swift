@@ -32,7 +32,7 @@ struct OpenFiles: Sendable {
     /// What to do where the log or the shared memory is lost: SQLite brings its log into the file when it closes it, whatever the log
     /// is called by then.
     private static let lostLog =
-        "stop the gate with SIGTERM, never with SIGKILL: as it ends it writes into the ledger's file what that lacks; then run "
+        "stop the gate with SIGTERM, never with SIGKILL: as it stops, it writes into the ledger's file what is missing there; then run "
         + "`dropgate ledger verify`, and start the gate again"
 
     /// Throws `LedgerError(.unwritable)` where one of them was moved or removed, or something else lies in its place, and where that
@@ -42,7 +42,7 @@ struct OpenFiles: Sendable {
             let found: FileIdentity?
             do throws(SystemError) { found = try FileIdentity.of(file.path) } catch {
                 throw LedgerError(
-                    .unwritable, "the ledger cannot be looked at: \(AccessAdvice.denial(file.path, error))",
+                    .unwritable, "the ledger cannot be checked: \(AccessAdvice.denial(file.path, error))",
                     mayPass: true)
             }
             guard found != file.identity else { continue }

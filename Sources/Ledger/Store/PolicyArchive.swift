@@ -75,7 +75,7 @@ package struct PolicyArchive: Sendable {
         do throws(SmallFile.Failure) {
             let text = try Self.bytes(path)
             do throws(PolicyError) { return .kept(try Policy(text: text, version: version)) } catch {
-                return .unusable("\(path) cannot be believed: \(error)")
+                return .unusable("\(path) cannot be trusted: \(error)")
             }
         } catch {
             if case .system(let error) = error, error.code == ENOENT { return .absent }

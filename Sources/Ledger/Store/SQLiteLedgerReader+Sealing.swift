@@ -105,7 +105,7 @@ extension SQLiteLedgerReader {
                 else {
                     throw LedgerError(
                         .forked,
-                        "entry \(seq) is not what its recorded hash says, it is not sealed; see "
+                        "entry \(seq) does not match its recorded hash and is not sealed; see "
                             + "`dropgate ledger verify`")
                 }
                 // By the bytes, and not by the column beside them, which no hash covers.
@@ -150,7 +150,7 @@ extension SQLiteLedgerReader {
                 return false
             }
             guard isRecorded else {
-                throw altered(segment, "entry \(seq) in \(path) is not what its recorded hash says")
+                throw altered(segment, "entry \(seq) in \(path) does not match its recorded hash")
             }
             guard isClockTold else {
                 throw altered(segment, "table set_back lacks what the clock said at entry \(seq)")

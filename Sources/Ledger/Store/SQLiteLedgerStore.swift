@@ -92,7 +92,7 @@ final class SQLiteLedgerStore: LedgerStore {
         guard isEntry else {
             throw LedgerError(
                 .forked,
-                "its newest entry, \(seq), is none that a gate has written there: another program has changed the ledger",
+                "its newest entry, \(seq), was not written there by a gate: another program has changed the ledger",
                 fix: LedgerError.adviceOnDamage)
         }
         return Head(
@@ -171,8 +171,8 @@ final class SQLiteLedgerStore: LedgerStore {
         guard newest == head.withLock(\.seq) else {
             let error = LedgerError(
                 .outrun,
-                "another process has written the ledger since this gate had no lock on it, up to entry \(newest)",
-                fix: "restart the gate, which then goes on behind that")
+                "another process has written the ledger, up to entry \(newest), while this gate did not hold its lock",
+                fix: "restart the gate, which then continues after that entry")
             outrun.withLock { $0 = error }
             throw error
         }

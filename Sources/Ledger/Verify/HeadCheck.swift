@@ -43,7 +43,8 @@ struct HeadCheck {
             pending.append(
                 .init(
                     .checkpointDamaged, nil,
-                    "\(damage.place): what is kept there is no whole checkpoint: it was altered or cut"))
+                    "\(damage.place): what is kept there is not a complete checkpoint: it was altered or cut")
+            )
         }
         try step()
     }

@@ -101,7 +101,8 @@ extension PolicyArchive {
             }
             damage.append(
                 .init(
-                    version: version, message: "\(path) is not the source lists that its name says: \(what)"))
+                    version: version,
+                    message: "\(path) does not hold the source lists that its name says: \(what)"))
         }
         return damage
     }

@@ -133,7 +133,7 @@ struct VerifyRun {
         add(
             .init(
                 .columns, seq...seq,
-                "entry \(seq) tells that the clock was set back, and table set_back does not have it, so that "
+                "entry \(seq) says that the clock was set back, but table set_back does not have it, so that "
                     + "queries would lie"))
     }
 
@@ -262,8 +262,8 @@ struct VerifyRun {
                 add(
                     .init(
                         .tree, next...last,
-                        "the hashes of entries \(next) to \(last) are gone, without which nothing that follows can be held "
-                            + "against what was signed"))
+                        "the hashes of entries \(next) to \(last) are gone; without them, nothing that follows can be compared "
+                            + "with what was signed"))
                 heads.giveUp()
                 next = last + 1
                 return tiles.giveUp()

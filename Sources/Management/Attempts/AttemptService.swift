@@ -197,7 +197,7 @@ package struct AttemptService: Sendable {
     package func clockNotes(_ query: LedgerQuery) throws -> [String] {
         guard query.since != nil || query.until != nil else { return [] }
         return try reader.clockSetBacks().filter { $0.touches(query.period) }.suffix(5).map {
-            "the clock was set back, and these entries are found by what it said, too: \($0.summary)"
+            "the clock was set back; these entries are also found by the time that it showed: \($0.summary)"
         }
     }
 

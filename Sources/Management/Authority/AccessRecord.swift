@@ -48,7 +48,7 @@ package enum AccessRecord {
         guard bytes <= longestOfGuest else {
             throw ManagementError(
                 .refused,
-                "what is to be recorded of the access has \(bytes) bytes, at most \(longestOfGuest) are taken",
+                "the record of this access would have \(bytes) bytes, and at most \(longestOfGuest) are allowed",
                 fix: "give a shorter comment, or ask for less at once")
         }
         return attempt

@@ -82,9 +82,9 @@ package enum Authority {
                 codes.first { $0 == known?.code } ?? .internalError,
                 "nothing was exported, because the export cannot be recorded in the ledger: "
                     + (known?.message ?? "\(error)"),
-                fix: known?.fix ?? "run this as the gate's own user, with room on its disk"
+                fix: known?.fix ?? "run this as the gate's own user, and see that its disk has room"
                     + (settings.ledger.readGroup == nil
-                        ? "" : "; a gate that runs records what its auditors take"),
+                        ? "" : "; a running gate records what its auditors export"),
                 retryAfter: known?.retryAfter, cause: error)
         }
     }
@@ -117,7 +117,7 @@ package enum Authority {
                 _ = try await found.closing { try await $0.recordChange(change, by: attribution) }
             } else {
                 warn(
-                    "the change is made, and not recorded: there is no ledger yet, the gate's first start makes it"
+                    "the change is made, but not recorded: there is no ledger yet; the gate's first start makes it"
                 )
             }
         } catch {

@@ -159,7 +159,7 @@ package actor LocalAuthority: GateAuthority {
         guard try intake().drop(id: drop)?.state != .withdrawn else {
             throw IntakeError(
                 .forbiddenOperation,
-                "drop \(drop) was withdrawn meanwhile, and is not released; while the other gate has it, the next pull takes it over "
+                "drop \(drop) was withdrawn in the meantime and is not released; if the other gate still has it, the next pull fetches it "
                     + "again")
         }
         switch standing {
@@ -170,11 +170,11 @@ package actor LocalAuthority: GateAuthority {
                 .incomplete,
                 "drop \(drop) is not released: its bytes are gone from staging, and it is lost here. Find out who removes files below "
                     + "incoming/ of staging, and see whether the other gate still has it (`dropgate drops show \(drop)` there): if "
-                    + "so, take its file from there, else its sender must send it again")
+                    + "so, take its file from there; if not, its sender must send it again")
         case .held, .withdrawn, .unknown:
             throw IntakeError(
                 .forbiddenOperation,
-                "drop \(drop) is not released (\(standing.rawValue)): look again (`dropgate drops show \(drop)`)"
+                "drop \(drop) is not released (\(standing.rawValue)): check it with `dropgate drops show \(drop)`"
             )
         }
     }

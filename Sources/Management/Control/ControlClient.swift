@@ -152,12 +152,12 @@ package struct ControlClient: GateAuthority {
         return ManagementError(
             mayPass ? .unavailable : .internalError, "the running gate cannot be asked: \(error)",
             fix: mayPass
-                ? "it starts or ends now, or too many ask it at once: run this again in a moment" : nil,
+                ? "it is starting or stopping, or too many ask it at once: run this again in a moment" : nil,
             retryAfter: mayPass ? 5 : nil, cause: error)
     }
 
     private static let strange = ManagementError(
-        .internalError, "the running gate answered something else than what was asked")
+        .internalError, "the running gate's answer does not fit the question")
 
     /// - Parameter attribution: of a user of this machine. The gate learns from the kernel which one it is, and takes nobody's
     ///   word for another.
@@ -167,7 +167,7 @@ package struct ControlClient: GateAuthority {
         var question = ControlQuestion(request)
         if let attribution {
             guard case .localUser(let user) = attribution.principal, user == .current else {
-                throw ManagementError(.internalError, "a running gate does things for its caller alone")
+                throw ManagementError(.internalError, "a running gate acts only for the user who asks")
             }
             question.claim = user.claim
             question.comment = attribution.comment
@@ -187,8 +187,8 @@ package struct ControlClient: GateAuthority {
             return try JSONLine.decode(ControlEnvelope<ControlAnswer>.self, from: line).message
         } catch {
             throw ManagementError(
-                .internalError, "the running gate is of another version than this command",
-                fix: "restart it, so that both are of one", cause: OtherVersion())
+                .internalError, "the running gate is a different version from this command",
+                fix: "restart the gate, so that both are the same version", cause: OtherVersion())
         }
     }
 
@@ -210,8 +210,8 @@ package struct ControlClient: GateAuthority {
                 guard error.hasHungUp, !question.request.mayBeRepeated else { throw Self.unreached(error) }
                 throw ManagementError(
                     .internalError,
-                    "the running gate was asked, and whether it was done is not known: \(error)",
-                    fix: "see it with `dropgate attempts --limit 5` before you run this again", cause: error)
+                    "the running gate was asked, but it is not known whether it has done it: \(error)",
+                    fix: "check with `dropgate attempts --limit 5` before you run this again", cause: error)
             }
             return try Self.answer(reply)
         }

@@ -99,13 +99,13 @@ package struct ControlServer: Service {
             let version = try JSONLine.decode(ControlVersion.self, from: line).version
             guard version == Control.version else {
                 return .failed(
-                    .internalError, message: "it is of another version than this command",
-                    fix: "restart it, so that both are of one")
+                    .internalError, message: "it is a different version from this command",
+                    fix: "restart the gate, so that both are the same version")
             }
             let question = try JSONLine.decode(ControlEnvelope<ControlQuestion>.self, from: line).message
             guard Self.mayAsk(question.request, peer.user) else {
                 return .failed(
-                    .refused, message: "the user \(peer.user) may read the ledger, and ask nothing else",
+                    .refused, message: "the user \(peer.user) may read the ledger, and nothing else",
                     fix: "run this as the gate's own user")
             }
             let user = LocalUser(peer.user, login: peer.login, claim: question.claim)

@@ -33,7 +33,7 @@ package enum GatePresence: Sendable {
                 ManagementError(
                     known?.code ?? .internalError, "\(unknown): \(known?.message ?? "\(error)")",
                     fix: known?.fix
-                        ?? "run this as the gate's own user; if that does not help, look into the gate's log",
+                        ?? "run this as the gate's own user; if that does not help, check the gate's log",
                     retryAfter: known?.retryAfter, cause: error))
         }
     }
@@ -46,8 +46,8 @@ package enum GatePresence: Sendable {
         ManagementError(
             .unavailable, "\(unknown): nobody listens on its control socket, and \(error.message)",
             fix:
-                "a gate starts or ends now, and its log says so, or a command writes the ledger: ask again in a moment; if this "
-                + "stays, restart the gate",
+                "a gate is starting or stopping (its log says so), or a command writes the ledger: try again in a moment; if this "
+                + "persists, restart the gate",
             retryAfter: 5, cause: error)
     }
 }

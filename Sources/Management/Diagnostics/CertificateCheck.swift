@@ -22,7 +22,7 @@ struct CertificateCheck {
     }
 
     private func fix(_ tls: TLSSettings) -> String {
-        "put a new certificate and its key at \(tls.certificate) and \(tls.key); the gate takes them over by itself"
+        "put a new certificate and its key at \(tls.certificate) and \(tls.key); the gate picks them up by itself"
     }
 
     /// Whether callers can do with the listener's certificate.
@@ -41,7 +41,7 @@ struct CertificateCheck {
             return [
                 Finding(
                     Self.area, .warn, "\(path) is self-signed: VSee will refuse it",
-                    fix: "get a certificate of a public authority")
+                    fix: "get a certificate from a public authority")
             ]
         }
         guard chain.count == 1 else { return [] }
@@ -62,7 +62,7 @@ struct CertificateCheck {
             if let path = tls.clientAuthorities {
                 findings += dates(
                     of: path, "callers whose certificates it signed are refused",
-                    "put the authority's new certificate into \(path); the gate takes it over by itself")
+                    "put the authority's new certificate into \(path); the gate picks it up by itself")
             }
         }
         if let tls = settings.console?.tls {
@@ -77,7 +77,7 @@ struct CertificateCheck {
             }
             if let path = syslog.authorities {
                 findings += dates(
-                    of: path, "the receiver of forward.syslog is not believed",
+                    of: path, "the receiver of forward.syslog is not trusted",
                     "put the authority's new certificate into \(path), then restart the gate")
             }
         }
@@ -105,7 +105,7 @@ struct CertificateCheck {
         if start > today {
             return Finding(
                 area, .fail, "\(what) is not valid before \(date(start)): until then \(effect)",
-                fix: "\(fix); or set the clock right")
+                fix: "\(fix); or correct the clock")
         }
         if end < today {
             let days = (today - end) / day

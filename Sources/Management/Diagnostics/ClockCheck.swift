@@ -18,11 +18,11 @@ enum ClockCheck {
         return [
             Finding(
                 "clock", .fail,
-                "the machine says \(facts.now), and the ledger's newest entry, \(last), is of \(newest): the clock was set "
-                    + "back, or it was ahead before",
+                "the clock says \(facts.now), but the ledger's newest entry, \(last), has the time \(newest): the clock was set "
+                    + "back, or it was ahead before that",
                 fix:
-                    "set the clock right (timedatectl, chronyc tracking); until it is past that time entries have times "
-                    + "a microsecond apart, and tell the clock's in `clock`")
+                    "correct the clock (timedatectl, chronyc tracking); until it has passed that time, entries get times "
+                    + "a microsecond apart, with the clock's own time in `clock`")
         ]
     }
 }

@@ -9,7 +9,7 @@ enum ConsoleCheck {
         return [
             Finding(
                 "console", .warn,
-                "the console on \(console.listen) speaks HTTP without TLS: tokens and sessions can be read on the way",
+                "the console on \(console.listen) speaks HTTP without TLS: tokens and sessions can be read in transit",
                 fix:
                     "give it console.tls, or let it listen on 127.0.0.1 and go through a tunnel or a proxy with TLS"
             )

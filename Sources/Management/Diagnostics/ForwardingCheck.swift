@@ -24,7 +24,7 @@ enum ForwardingCheck {
                 $0 == 0
                     ? "nothing waits yet"
                     : "\(Counted.entries($0)) wait, the oldest for \(forwarder.waitingSeconds) s"
-            } ?? "how far it has come is not known"
+            } ?? "how far it has got is not known"
         let since =
             forwarder.lastSuccess.map { "got through last at \($0)" }
             ?? "has not got through since the gate's start"
@@ -34,7 +34,7 @@ enum ForwardingCheck {
         return Finding(
             "forwarding", forwarder.isFailing ? .fail : .warn, "\(what) \(since): \(lag)\(error ?? "")",
             fix:
-                "see whether the receiver is up, reads, and lets this machine in; the ledger keeps what waits, and forwarding "
-                + "goes on by itself")
+                "check that the receiver is up, reads, and lets this machine in; the ledger keeps what waits, and forwarding "
+                + "resumes by itself")
     }
 }

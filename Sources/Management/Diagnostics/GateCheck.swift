@@ -43,7 +43,7 @@ struct GateCheck {
                 .fatal(
                     "filesystem", "\(error)",
                     fix:
-                        "mount it; troubleshooting.md says what to do where it is lost (another staging directory)"
+                        "mount it; if it is lost, troubleshooting.md says what to do (another staging directory)"
                 )
             ]
         }
@@ -101,7 +101,7 @@ struct GateCheck {
     private func closed(_ error: AccountError) -> Finding {
         guard error.code == .notFound else {
             return Finding(
-                "accounts", .fail, "the accounts cannot be looked at: \(error)",
+                "accounts", .fail, "the accounts cannot be checked: \(error)",
                 fix: error.code == .unusable ? Finding.mend : "run this as the gate's own user")
         }
         guard hadAccounts() else {
@@ -111,8 +111,8 @@ struct GateCheck {
         }
         return Finding(
             "accounts", .fail,
-            "the directory of the accounts, \(settings.accounts), is gone: nobody can log in by SFTP, and there were accounts",
-            fix: "put it back with its files; the gate takes them over by itself")
+            "the directory of the accounts, \(settings.accounts), is gone, with its accounts: nobody can log in by SFTP",
+            fix: "put it back with its files; the gate picks them up by itself")
     }
 
     /// Whether there ever was one: a sender leaves a directory in staging, and at each start the gate records which accounts it has
@@ -133,12 +133,12 @@ struct GateCheck {
     private static func findings(_ file: AccountStore.BadFile) -> [Finding] {
         let fix =
             if file.isAbsent {
-                "put back what the link leads to, or remove the link; meanwhile there is no such account"
+                "put back what the link leads to, or remove the link; until then there is no such account"
             } else if file.closes == true {
-                "mend the file; meanwhile nobody can log in to the account"
+                "fix the file; until then nobody can log in to the account"
             } else {
-                "\(file.isDenied ? "let the gate read the file" : "mend the file"); a running gate goes on with what it read before, "
-                    + "and after a start there is no such account"
+                "\(file.isDenied ? "let the gate read the file" : "fix the file"); a running gate keeps using what it read before, "
+                    + "but after a restart there is no such account"
             }
         return file.errors.problems.map { Finding("accounts", .fail, "\($0)", fix: fix) }
     }
@@ -204,7 +204,7 @@ struct GateCheck {
     private func session(_ tools: SSHDTools) async -> Finding {
         do throws(SSHDError) {
             return Finding(
-                "openssh", .ok, "\(try await tools.checkSession()), of this program, is of its release")
+                "openssh", .ok, "\(try await tools.checkSession()), of this program, has the same release")
         } catch {
             return Self.finding(error)
         }
@@ -233,7 +233,7 @@ struct GateCheck {
         } catch {
             return [
                 Finding(
-                    "quarantine", .warn, "what is held cannot be looked at: \(error)",
+                    "quarantine", .warn, "what is held cannot be checked: \(error)",
                     fix: (error as? StagingError)?.fix == nil
                         ? "run this as the gate's own user" : Finding.mend)
             ]
@@ -246,9 +246,11 @@ struct GateCheck {
         return [
             Finding(
                 "quarantine", .warn,
-                "\(Counted.text(receipts.count, "event", "events")) of VSee's form held, from \(sources): "
+                "\(Counted.text(receipts.count, "event", "events")) in VSee's format held, from \(sources): "
                     + "VSee's address may have changed",
-                fix: "ask VSee; then dropgate source add, dropgate drops list --held, dropgate drops release")
+                fix:
+                    "ask VSee; if the address is theirs: dropgate source add, dropgate drops list --held, dropgate drops release"
+            )
         ]
     }
 

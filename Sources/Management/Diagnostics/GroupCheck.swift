@@ -29,7 +29,7 @@ enum GroupCheck {
         return [
             Finding(
                 "filesystem", .warn,
-                "the group \(name) may take what lies in ready/, and cannot get there: \(outermost) is closed to it",
+                "the group \(name) may take what lies in ready/, but cannot get there: \(outermost) is closed to it",
                 fix: ConsumerAccess.isOwn(outermost, facts.settings)
                     ? "restart the gate, which opens it" : "setfacl -m g:\(name):x \(outermost)")
         ]
@@ -39,7 +39,7 @@ enum GroupCheck {
         Finding(
             area, .fail, "\(key): \(error.message)",
             fix:
-                "make the group, then run `dropgate init` as root and restart the gate; or take the key out of the settings"
+                "create the group, run `dropgate init` as root and restart the gate; or remove the key from the settings"
         )
     }
 }

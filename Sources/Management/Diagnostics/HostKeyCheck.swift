@@ -61,7 +61,7 @@ enum HostKeyCheck {
         let read = try? SettingsLoader.load(file: settings.file, namedFiles: .mayBeMissing)
         if let read, read.sftp?.hostKeys.contains(key) != true {
             return
-                "leave sftp.host_keys out and run `dropgate init`, which makes one, or name one of your own there, too"
+                "remove sftp.host_keys from the settings and run `dropgate init`, which makes one; or add one of your own there"
         }
         guard KnownHostKeys(settings.ledgerHandle).include(key) else { return "`dropgate init` makes it" }
         return "callers know \(key): \(KnownHostKeys.remedy)"

@@ -43,14 +43,14 @@ package struct HostKeyRecord: Sendable, Hashable {
         guard !gone.isEmpty else {
             return Change(
                 breaksCallers: false,
-                text: "SFTP has a host key more than at the last start: \(new.joined(separator: ", "))")
+                text: "SFTP has more host keys than at the last start: \(new.joined(separator: ", "))")
         }
         let now = new.isEmpty ? "none is new" : "new: \(new.joined(separator: ", "))"
         return Change(
             breaksCallers: true,
             text:
                 "the SFTP host keys differ from those of the last start: gone: \(gone.joined(separator: ", ")); "
-                + "\(now); who pinned a key that is gone refuses to connect: tell VSee")
+                + "\(now); a client that pinned a key that is gone refuses to connect: tell VSee")
     }
 
     /// A start whose entry has its keys.
@@ -75,7 +75,7 @@ package struct HostKeyRecord: Sendable, Hashable {
     package static func shown(in reader: any LedgerReading) throws -> HostKeyRecord? {
         if let newest = try newest([.started, .stopped], sealed: false, in: reader) { return newest.keys }
         guard try !reader.hasSealedEntries() else {
-            throw LedgerError(.unreadable, "the entries that say them are sealed")
+            throw LedgerError(.unreadable, "the entries that name them are sealed")
         }
         return nil
     }

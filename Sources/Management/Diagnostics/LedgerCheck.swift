@@ -45,7 +45,7 @@ enum LedgerCheck {
             return damage.map {
                 Finding(
                     "ledger", .fail, $0.message,
-                    fix: "put the file back from a backup; dropgate ledger verify looks at all of them")
+                    fix: "put the file back from a backup; dropgate ledger verify checks all of them")
             }
         } catch {
             let known = ManagementError.of(error)
@@ -53,7 +53,7 @@ enum LedgerCheck {
                 Finding(
                     "ledger", .fail, known?.message ?? "\(error)",
                     fix: known?.fix
-                        ?? "run this as the gate's user; dropgate ledger verify looks at all of it")
+                        ?? "run this as the gate's user; dropgate ledger verify checks all of it")
             ]
         }
     }
@@ -68,7 +68,7 @@ enum LedgerCheck {
             return .fatal(
                 "ledger", "\(error.message); \(who) accepts nothing until the file that it has open is back",
                 fix:
-                    "if the file was moved, move it back: the gate goes on at once; if it was removed, stop the gate and put the "
+                    "if the file was moved, move it back: the gate resumes at once; if it was removed, stop the gate and put the "
                     + "whole ledger back from a backup, as .github/guides/operating.md says under \"Restore\""
             )
         case .older:
@@ -81,7 +81,7 @@ enum LedgerCheck {
                 fix: error.fix
                     ?? (isClosed
                         ? Finding.mend
-                        : "run this as the gate's user; dropgate ledger verify looks at all of it"),
+                        : "run this as the gate's user; dropgate ledger verify checks all of it"),
                 mayPass: error.mayPass)
         }
     }

@@ -33,9 +33,9 @@ enum LedgerKeyCheck {
         return [
             Finding(
                 "ledger", .warn,
-                "a rotation of the key that signs it was cut off: the key to come still lies in \(keys.nextFile)",
+                "a rotation of the key that signs it was interrupted: the new key still lies in \(keys.nextFile)",
                 fix:
-                    "start the gate, or restart it: it finishes the rotation or takes it back, as the ledger's entries say"
+                    "start or restart the gate: it completes the rotation or undoes it, as the ledger's entries say"
             )
         ]
     }

@@ -18,18 +18,18 @@ package struct OpenSSLCheck {
     package static func refuseBadConfiguration() throws(ManagementError) {
         do throws(OpenSSLError) { try OpenSSLLibrary.checkConfiguration() } catch {
             throw ManagementError(
-                .configuration, "OpenSSL's configuration is not good: \(error)", cause: error)
+                .configuration, "OpenSSL's configuration has a mistake: \(error)", cause: error)
         }
     }
 
     private static func lack(of missing: [String]) -> String {
-        "OpenSSL does not provide \(missing.joined(separator: ", ")): look at the providers and default_properties "
+        "OpenSSL does not provide \(missing.joined(separator: ", ")): check the providers and default_properties "
             + "in \(OpenSSLLibrary.configuration)"
     }
 
     /// Whether OpenSSL can be worked with at all; what more there is to say follows in `findings`.
     static func basics() -> [Finding] {
-        let fix = "mend it (config(5)), then: dropgate doctor"
+        let fix = "fix it (see config(5)), then run: dropgate doctor"
         let missing = OpenSSLLibrary.missing
         if !missing.isEmpty { return [Finding("openssl", .fail, lack(of: missing), fix: fix)] }
         do throws(ManagementError) { try refuseBadConfiguration() } catch {
@@ -55,7 +55,7 @@ package struct OpenSSLCheck {
             findings.append(
                 Finding(
                     "openssl", .warn, "the running gate works with \(its), not with this machine's",
-                    fix: "look from where it takes its libraries: LD_LIBRARY_PATH, a container"))
+                    fix: "find out where it gets its libraries from: LD_LIBRARY_PATH, a container"))
         } else {
             findings.append(Finding("openssl", .ok, "the running gate works with it"))
         }

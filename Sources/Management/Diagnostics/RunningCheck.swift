@@ -15,8 +15,8 @@ enum RunningCheck {
         case .mute(let error):
             [
                 Finding(
-                    "gate", .fail, "a gate runs and does not say how it is: \(error.message)",
-                    fix: error.fix ?? "look into its log; if it is of another version, restart it")
+                    "gate", .fail, "a gate runs but does not report its state: \(error.message)",
+                    fix: error.fix ?? "check its log; if it is a different version, restart it")
             ]
         case .yes(let state): problems(state) + program(state)
         }
@@ -27,7 +27,7 @@ enum RunningCheck {
         let since = (try? lastRun(facts)) ?? "; since when cannot be read"
         return Finding(
             "gate", .fail, "no gate runs with these settings\(since)",
-            fix: "systemctl start dropgate, or dropgate serve; if it ends at once, its log says why")
+            fix: "systemctl start dropgate, or dropgate serve; if it stops at once, its log says why")
     }
 
     /// What the ledger says of the last gate that ran, for after "no gate runs". Throws `LedgerError`.
@@ -43,10 +43,10 @@ enum RunningCheck {
             return ": it was stopped at \(ago(mark.time))"
         }
         guard let last = try reader.lastSign() else { return Self.never }
-        return ": it ended without a stop, or hangs, after its last entry at \(ago(last.time))"
+        return ": it was not stopped, but ended or hangs; its last entry was at \(ago(last.time))"
     }
 
-    private static let never = ", and none has yet"
+    private static let never = ", and none ever has"
 
     private static func problems(_ state: GateState) -> [Finding] {
         // Forwarders have a check of their own, if the gate tells of them.
@@ -55,7 +55,7 @@ enum RunningCheck {
             return [
                 state.problems.isEmpty
                     ? Finding("gate", .ok, "it runs, and nothing is wrong with it")
-                    : Finding("gate", .ok, "it runs, and all but forwarding is well")
+                    : Finding("gate", .ok, "it runs, and all is well except forwarding")
             ]
         }
         return named.sorted { $0.key < $1.key }.map { name, message in
@@ -63,7 +63,7 @@ enum RunningCheck {
             let since = problem.map { " (since \($0.since))" } ?? ""
             return Finding(
                 "gate", .fail, "\(name): \(message)\(since)",
-                fix: problem?.fix ?? "it goes away by itself once the cause does")
+                fix: problem?.fix ?? "the problem goes away by itself once its cause does")
         }
     }
 
@@ -108,14 +108,14 @@ enum RunningCheck {
             }
         default:
             return { _ in
-                .unknown("it cannot be told whether a gate runs", fix: "see what is said of the gate")
+                .unknown("it is not known whether a gate runs", fix: "see the finding on the gate")
             }
         }
         guard let ports else {
             return { _ in
                 .unknown(
                     "the gate does not listen everywhere yet",
-                    fix: "if this stays, the gate's log says which listener it is")
+                    fix: "if this persists, the gate's log says which listener it is")
             }
         }
         return { name in

@@ -5,8 +5,8 @@ import Reachability
 enum SignedLedgerCheck {
     /// A start goes on all the same.
     private static let atOnce =
-        "put back what it had before the gate starts: the next checkpoint is written there all the same, and afterwards nobody "
-        + "can tell what is missing; .github/guides/operating.md says under \"Restore\" what to do where it is lost"
+        "put back what it had before you start the gate: the next checkpoint is written there anyway, and after that nobody "
+        + "can tell what is missing; .github/guides/operating.md says under \"Restore\" what to do if it is lost"
 
     /// Of a gate that does not run: one that runs has asked when it started. Asks the witnesses.
     static func findings(_ facts: GateFacts) async -> [Finding] {

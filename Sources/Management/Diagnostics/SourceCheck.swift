@@ -13,9 +13,9 @@ enum SourceCheck {
         let fix =
             switch facts.isRunning {
             case true:
-                "mend the list; the gate takes it over within seconds, and goes on with the old one until then"
-            case false: "mend the list: no gate starts with it"
-            default: "mend the list: no gate starts with it, and one that runs goes on with the old one"
+                "fix the list; the gate picks it up within seconds, and uses the old one until then"
+            case false: "fix the list: no gate starts with it"
+            default: "fix the list: no gate starts with it, and one that runs keeps using the old one"
             }
         return errors.problems.map { Finding(area, .fail, "\($0)", fix: fix) }
             + [inForce(facts)].compactMap(\.self)
@@ -34,7 +34,7 @@ enum SourceCheck {
             area, .warn,
             "the policy in force is the old one: the gate decides by the lists as they were before they became bad, "
                 + "\(version ?? "of a version that it does not say")\(since)\(narrowing(facts, standing))",
-            fix: "what was changed in the lists since does not count; mend them, and see that doctor says so")
+            fix: "changes made to the lists since then have no effect; fix the lists, then run doctor again")
     }
 
     /// Good lists before the bad ones that could not be recorded, if there are any: what they refuse counts.
@@ -67,8 +67,8 @@ enum SourceCheck {
                 area, .warn,
                 "the policy in force is not that of the lists: the gate decides by \(version), the files say \(loaded.version)",
                 fix:
-                    "a list that was just changed is taken over within seconds; if this stays, the gate's log says why, and "
-                    + "SIGHUP makes it look (systemctl reload dropgate)")
+                    "a list that was just changed takes effect within seconds; if this persists, the gate's log says why, and "
+                    + "SIGHUP makes it read the lists again (systemctl reload dropgate)")
         ]
     }
 

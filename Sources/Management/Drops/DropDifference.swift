@@ -31,14 +31,14 @@ package enum DropDifference: Error, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .size(let expected, let found):
-            "it has \(Counted.bytes(found)), and by the ledger \(expected)"
+            "it has \(Counted.bytes(found)); the ledger says \(expected)"
         case .sha256(let expected, let found):
-            "its SHA-256 is \(found), and by the ledger \(expected)"
+            "its SHA-256 is \(found); the ledger says \(expected)"
         case .noFile(let what): what
         case .tooLarge(let found):
             "the file of its batch has \(Counted.bytes(found)), which is more than a gate writes into one"
         case .line(let line?): "line \(line) of the file holds no event"
-        case .line(nil): "no line of the file is known to be its own"
+        case .line(nil): "the ledger does not say which line of the file is its own"
         case .receipt(let members):
             members.isEmpty
                 ? "it has no receipt, or none that the gate wrote"
@@ -48,7 +48,7 @@ package enum DropDifference: Error, Hashable, CustomStringConvertible {
     }
 
     private static func others(_ receipt: String, _ members: [String]) -> String {
-        "\(receipt) says something else than the ledger of: \(members.joined(separator: ", "))"
+        "\(receipt) differs from the ledger in: \(members.joined(separator: ", "))"
     }
 
     /// What differs, for programs: one word.

@@ -30,7 +30,7 @@ struct ReadyLook {
         guard try !Presence.check(ready) else { return }
         guard try Presence.check(path) else {
             throw ManagementError(
-                .unavailable, "there is no staging directory at \(path)", fix: "see that it is mounted",
+                .unavailable, "there is no staging directory at \(path)", fix: "check that it is mounted",
                 retryAfter: 30)
         }
         // What lies there and leads nowhere is told by who opens it.
@@ -39,12 +39,12 @@ struct ReadyLook {
         guard try others.contains(where: { try Presence.check("\(path)/\($0)") }) else {
             throw ManagementError(
                 .unavailable, "\(ready) is missing, and so is all else that a gate keeps in \(path)",
-                fix: "see that the filesystem of staging is mounted there", retryAfter: 30)
+                fix: "check that the filesystem of staging is mounted there", retryAfter: 30)
         }
         throw ManagementError(
             .configuration,
             "\(ready) is missing, and the rest of staging is there: somebody has moved or removed it",
-            fix: "put it back; if it is lost, restart the gate, which makes it anew: what is not in it then "
+            fix: "put it back; if it is lost, restart the gate, which makes it again: what is not in it then "
                 + "counts as taken")
     }
 

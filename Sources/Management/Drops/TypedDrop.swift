@@ -45,10 +45,10 @@ struct TypedDrop {
         guard let record = known(settings) else { return unknown(settings) }
         let what =
             switch record.state {
-            case .pending: "is not released yet, so nobody can be done with it"
+            case .pending: "is not released yet, so it cannot be acknowledged"
             case .released, .taken: "was not acknowledged"
             case .acknowledged: "is acknowledged already"
-            case .forgotten: "is done with already, and its receipt was removed"
+            case .forgotten: "was finished long ago, and its receipt was removed"
             // By its sender, or by a person: `drops show` says more.
             case .withdrawn: "was withdrawn before it was acknowledged"
             case .lost: "is lost"
@@ -72,7 +72,7 @@ struct TypedDrop {
             case .released: released(record, settings)
             case .taken: Self.taken
             case .acknowledged: "it was released, and its consumer has acknowledged it"
-            case .forgotten: "it was released and is done with, and its receipt was removed"
+            case .forgotten: "it was released and finished long ago, and its receipt was removed"
             case .withdrawn: "it was withdrawn"
             case .lost: "it is lost"
             }
@@ -125,7 +125,7 @@ struct TypedDrop {
             switch record.state {
             case .released: "is not in ready/ any more: a consumer has it"
             case .pending: "cannot be withdrawn at this moment"
-            default: "cannot be withdrawn, it is \(record.state)"
+            default: "cannot be withdrawn: it is \(record.state)"
             }
         return ManagementError(
             .refused, "drop \(id) \(what)", fix: "`dropgate drops show \(id)` says more")

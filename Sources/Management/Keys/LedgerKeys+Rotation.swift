@@ -26,8 +26,8 @@ extension LedgerKeys {
         do throws(SystemError) { try FileReplacement.move(nextFile, to: settings.key) } catch {
             throw ManagementError(
                 .internalError,
-                "the ledger has the new key's entry, and \(nextFile) cannot be put in its place for certain: \(error)",
-                fix: "mend the disk and restart the gate: the start does the rest", cause: error)
+                "the ledger has the new key's entry, but it is not certain that \(nextFile) was put in its place: \(error)",
+                fix: "fix the disk and restart the gate: the start does the rest", cause: error)
         }
     }
 
@@ -46,12 +46,12 @@ extension LedgerKeys {
                 throw ManagementError(.internalError, "cannot remove \(nextFile): \(SystemError.last)")
             }
             return
-                "a rotation of the ledger's signing key was cut off before its entry: it is taken back, and the key stays"
+                "a rotation of the ledger's signing key was interrupted before its entry: it is undone, and the old key stays"
         }
         if try !hasPublicKeys() || !verifiers().contains(next) { try publish(next) }
         try installNext()
         return
-            "a rotation of the ledger's signing key was cut off after its entry \(entry): it is finished, and from here on "
+            "a rotation of the ledger's signing key was interrupted after its entry \(entry): it is completed, and from here on "
             + "\(next.description) signs"
     }
 
@@ -93,7 +93,7 @@ extension LedgerKeys {
             "\(settings.key) is not the key that signs the ledger any more: entry \(later.seq) puts "
                 + "\(later.rotation.new.description) in its place",
             fix:
-                "put that key back from a backup of after the rotation; if there is none, close this ledger and begin a new one, "
+                "put that key back from a backup made after the rotation; if there is none, close this ledger and begin a new one, "
                 + "as .github/guides/operating.md says under \"When a key is lost\"")
     }
 }

@@ -66,13 +66,13 @@ package struct LedgerKeys: Sendable {
         guard let key = NoteSigner(text) else {
             throw ManagementError(
                 .configuration, "\(settings.key) is not a signing key of notes (PRIVATE+KEY+…)",
-                fix: loss?.fix ?? "move it away, then: `dropgate init` makes one")
+                fix: loss?.fix ?? "move it away; then `dropgate init` makes one")
         }
         guard try hasPublicKeys(), try verifiers().contains(key.verifier) else {
             throw ManagementError(
                 .configuration, "\(publicFile) does not hold the public half of \(settings.key)",
                 fix:
-                    "put both back from the backup: without the public keys nothing that was signed is believed"
+                    "put both back from the backup: without the public keys nothing that was signed can be verified"
             )
         }
         return key

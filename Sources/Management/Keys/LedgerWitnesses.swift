@@ -73,7 +73,7 @@ package struct LedgerWitnesses {
     }
 
     private static func unasked(_ witness: any Witness, _ error: any Error) -> String {
-        "witness \(witness.name) cannot be asked what it has, and is not compared with: \(error)"
+        "witness \(witness.name) cannot be asked what it has, so the ledger is not compared with it: \(error)"
     }
 
     /// Adds what each witness has, signed by whomever, but for what says no more than the ledger's own checkpoints do.
@@ -102,7 +102,7 @@ package struct LedgerWitnesses {
             evidence.add(answer.kept, of: witness.name, isOutside: true, mayBeTorn: isFile)
             if let failure = answer.failure {
                 let inPart =
-                    "witness \(witness.name) cannot be read to its end, and is compared only as far as it could be: \(failure)"
+                    "witness \(witness.name) cannot be read to its end, so the ledger is compared only with what was read: \(failure)"
                 faults.append(.notCompared(answer.kept.isEmpty ? Self.unasked(witness, failure) : inPart))
             } else if isFile,
                 let lack = Self.lack(
@@ -124,7 +124,7 @@ package struct LedgerWitnesses {
         else { return nil }
         return
             "witness \(name) has no checkpoint of \(Counted.entries(taken.size)) or more, but it took one, "
-            + "as the ledger says; see whether its filesystem is mounted, and who has cut or removed the file"
+            + "as the ledger says; check whether its filesystem is mounted, and who shortened or removed the file"
     }
 
     /// What a witness has, as far as it could be asked.

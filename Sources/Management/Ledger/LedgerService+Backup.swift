@@ -32,7 +32,7 @@ extension LedgerService {
                 .refused, "cannot make \(unfinished): \(error)",
                 fix: error.code == EEXIST
                     ? "an unfinished backup is left there: remove it, unless one is being made"
-                    : "run this as the gate's own user, in a directory where it may write")
+                    : "run this as the gate's own user, in a directory where that user may write")
         }
         var export: RecordedExport?
         do {

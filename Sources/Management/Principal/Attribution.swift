@@ -33,7 +33,7 @@ package struct Attribution: Sendable, Hashable {
         guard comment.utf8.count <= longestComment else {
             throw ManagementError(
                 .invalid, "the comment has \(comment.utf8.count) bytes",
-                fix: "say it in \(longestComment) or less, and name the ticket that has the rest")
+                fix: "use \(longestComment) or less, and refer to a ticket for the rest")
         }
     }
 

@@ -27,7 +27,7 @@ extension ProbeService {
         _ bytes: [UInt8], from place: String
     ) throws(ManagementError) -> Secret {
         guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#".utf8.contains($0) }) else {
-            throw ManagementError(.invalid, "\(place) holds what no part of a path can be")
+            throw ManagementError(.invalid, "\(place) holds something that cannot be part of a path")
         }
         return Secret(bytes)
     }

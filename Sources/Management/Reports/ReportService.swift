@@ -64,7 +64,7 @@ package struct ReportService: Sendable {
         case .failure(let unknown):
             let current = try service.lists(now: now)
             let note =
-                "which lists were in force at the end of the period is not known (\(unknown)): the entries are those of now"
+                "it is not known which lists were in force at the end of the period (\(unknown)): the entries are today's"
             return (try current.policy.get(), [note] + Self.notes(current))
         }
     }

@@ -84,20 +84,21 @@ package struct GateSheet: Sendable {
         switch name.origin {
         case .certificate: break
         case .wildcard:
-            remarks.append("NAME: the certificate is for any name of that domain; give the gate's own")
+            remarks.append("NAME: the certificate covers any name in that domain; give the gate's own")
         case .machine:
             remarks.append(
                 "\(name.host) is this machine's own name: give the one under which VSee reaches it")
         }
         if settings.webhook != nil, settings.webhook?.tls == nil {
-            remarks.append("webhook.plaintext: a proxy ends TLS; give its name and port, with this path")
+            remarks.append(
+                "webhook.plaintext: a proxy terminates TLS; give VSee its name and port, with this path")
         }
         if [settings.webhook?.address.mode, settings.sftp?.address.mode].contains(where: {
             $0 != nil && $0 != .direct
         }) {
-            remarks.append("a proxy stands in front: give its name and ports where they are others")
+            remarks.append("a proxy is in front: give its name and ports where they differ")
         } else {
-            remarks.append("where a firewall maps ports, give those that it opens to VSee")
+            remarks.append("if a firewall maps ports, give those that it opens to VSee")
         }
         return remarks
     }

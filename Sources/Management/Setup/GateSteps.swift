@@ -19,7 +19,7 @@ package struct GateSteps: Sendable {
 
     /// Empty when nothing is left.
     package var lines: [String] {
-        var steps = standing.accountProblems.map { "mend \($0)" }
+        var steps = standing.accountProblems.map { "fix \($0)" }
         if settings.sftp != nil, standing.senders.isEmpty {
             steps.append(command("account add vsee --key vsee.pub") + "   # VSee's public key")
         }
@@ -37,11 +37,11 @@ package struct GateSteps: Sendable {
         case true:
             guard standing.hasNewHostKeys else { break }
             steps.append(
-                "restart the gate, which offers a new host key from its next start on"
+                "restart the gate, so that it offers its new host key"
                     + (standing.isService ? ": sudo systemctl restart dropgate" : ""))
         default:
             steps.append(
-                "see whether the gate runs, which this user cannot tell: "
+                "check whether the gate runs, which this user cannot find out: "
                     + command("doctor", asGate: true))
         }
         return steps
@@ -54,9 +54,9 @@ package struct GateSteps: Sendable {
         return switch standing.certificate {
         case .good: nil
         case .missing: put
-        case .selfIssued: "\(put): the one there is signed by itself, and VSee refuses it"
+        case .selfIssued: "\(put): the one there is self-signed, and VSee refuses it"
         case .expired(let day): "\(put): the one there expired on \(day)"
-        case .bad(let problem): "mend the certificate: \(problem)"
+        case .bad(let problem): "fix the certificate: \(problem)"
         }
     }
 

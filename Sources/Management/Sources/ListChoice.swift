@@ -27,7 +27,7 @@ enum ListChoice {
             throw ManagementError(
                 .invalid,
                 choice.contains("/") || choice.hasSuffix(".yaml")
-                    ? "--list: \(path) is no list that sources in the settings names; there are: \(names)"
+                    ? "--list: \(path) is not a list that `sources` in the settings names; those are: \(names)"
                     : "--list: no list \(choice); there are: \(names)")
         }
         return chosen.editor
@@ -52,7 +52,7 @@ enum ListChoice {
         let left = errors.problems.count - mostTold
         return ManagementError(
             .configuration,
-            "nothing was changed, because the lists would be bad: \(told)"
+            "nothing was changed, because the lists would have mistakes: \(told)"
                 + (left > 0 ? " (and \(left) more)" : ""))
     }
 }

@@ -110,11 +110,11 @@ extension SourceService {
             guard try fileLists().version == base else {
                 throw ManagementError(
                     .refused, "the lists have changed since you looked at this change",
-                    fix: "look at it again, and make it then")
+                    fix: "look at the change again, then make it")
             }
             guard Self.mayReplace(edit.path) else {
                 throw ManagementError(
-                    .refused, "\(edit.path) is not this process's to change",
+                    .refused, "this process may not change \(edit.path)",
                     fix: edit.touched.first.map { "run as the owner of the lists: \(change.typed($0))" })
             }
             return edit
@@ -134,7 +134,7 @@ extension SourceService {
         case .review(let id, let moment):
             guard now < moment else {
                 throw ManagementError(
-                    .invalid, "the review would be overdue at once", fix: "give a day to come")
+                    .invalid, "the review would be overdue at once", fix: "give a day in the future")
             }
             return try ListChoice.change { try editor(ofEntry: id).setting(.reviewBy, of: id, to: moment) }
         case .expire(let id, let moment):

@@ -72,7 +72,7 @@ package struct SourceService: Sendable {
                 lists.notes =
                     standing.stopped.map {
                         [
-                            "the gate stopped at \($0) and does not start with these files; shown is what was in force then"
+                            "the gate stopped at \($0) and does not start with these files; what was in force then is shown"
                         ]
                     } ?? []
                 try narrow(&lists, standing)
@@ -85,7 +85,7 @@ package struct SourceService: Sendable {
         }
         let problem = SettingsProblem(
             place: .file(settings.ledgerHandle.description), key: "",
-            message: "which lists are in force meanwhile is not known: \(unknown)")
+            message: "it is not known which lists are in force meanwhile: \(unknown)")
         throw SettingsErrors(errors.problems + [problem])
     }
 
@@ -99,7 +99,7 @@ package struct SourceService: Sendable {
         lists.notes.append(ListChange.narrowingWords(version))
         switch history.policy(version) {
         case .success(let policy): lists.narrowing = policy
-        case .failure(let unknown): lists.notes.append("whom these refuse is not known: \(unknown)")
+        case .failure(let unknown): lists.notes.append("it is not known whom these lists refuse: \(unknown)")
         }
     }
 
@@ -120,7 +120,7 @@ package struct SourceService: Sendable {
             else { return [] }
             return [
                 "the files are not in force: since \(standing.since) (entry \(standing.seq)) the gate has the lists "
-                    + "\(standing.version); a running gate takes changed files over within a second"
+                    + "\(standing.version); a running gate applies changed files within a second"
             ]
         } catch {
             return ["whether these lists are in force is not known: \(error)"]
@@ -213,7 +213,8 @@ package struct SourceService: Sendable {
             guard let moment, moment <= now else { continue }
             let what =
                 word == "expires" ? "the entry would let nobody in" : "the review would be overdue at once"
-            throw ManagementError(.invalid, "\(word) \(moment) is over: \(what)", fix: "give a day to come")
+            throw ManagementError(
+                .invalid, "\(word) \(moment) is in the past: \(what)", fix: "give a day in the future")
         }
         if let read = entry.document?.read { try Self.check(read: read, now, place) }
     }
@@ -226,7 +227,7 @@ package struct SourceService: Sendable {
         }
         guard place.first(showing: day) <= now else {
             throw ManagementError(
-                .invalid, "read \(read) is to come: nobody has read the document on that day",
+                .invalid, "read \(read) is in the future: nobody can have read the document on that day",
                 fix: "give the day on which it was read")
         }
     }

@@ -31,11 +31,11 @@ package struct ConsoleToken: Sendable, Hashable {
         if let note, !UntrustedText.isName(note) || note.utf8.count > longestNote {
             throw ManagementError(
                 .invalid, "the note cannot be written",
-                fix: "write it in \(longestNote) printable bytes or less")
+                fix: "use \(longestNote) printable bytes or less")
         }
         guard expires.map({ created < $0 }) ?? true else {
             throw ManagementError(
-                .invalid, "the token would have expired already", fix: "give a day to come, or none")
+                .invalid, "the token would have expired already", fix: "give a day in the future, or none")
         }
         let secret = prefix + Hex.text(RandomBytes.make(32))
         let token = ConsoleToken(

@@ -40,7 +40,7 @@ package struct ContactCheck {
         return overdue.map {
             Finding(
                 Self.area, .warn, "\($0.summary): \($0.state(at: now))",
-                fix: "read VSee's document again, then set review_by or expires anew, or remove the entry")
+                fix: "read VSee's document again, then set a new review_by or expires, or remove the entry")
         }
     }
 
@@ -65,7 +65,8 @@ package struct ContactCheck {
                 findings.append(
                     Finding(
                         Self.area, .warn, "\(text); expected \(overdue.joined(separator: ", "))",
-                        fix: "ask VSee whether it sends; `dropgate probe` from outside tests the way; "
+                        fix:
+                            "ask VSee whether it sends; `dropgate probe` from outside tests the path to the gate; "
                             + "`dropgate attempts --verdict rejected --since 1d` shows who was refused"))
             } else if words.allSatisfy({ $0.hasSuffix("never") }) {
                 findings.append(

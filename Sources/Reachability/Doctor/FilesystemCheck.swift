@@ -134,12 +134,13 @@ package struct FilesystemCheck {
             if kind == Self.fuse {
                 return Finding(
                     Self.area, .warn,
-                    "\(place.name) \(place.path) is on FUSE: its driver decides what a sync is worth",
+                    "\(place.name) \(place.path) is on FUSE: its driver decides whether a sync is reliable",
                     fix: "put it on ext4 or xfs, unless the driver is known to be local and to sync")
             }
             guard let name = Self.remote[kind] else { return nil }
             return .fatal(
-                Self.area, "\(place.name) \(place.path) is on \(name), where a lock or a sync may not hold",
+                Self.area,
+                "\(place.name) \(place.path) is on \(name), where locks and syncs may not be reliable",
                 fix: "put it on a local filesystem (ext4, xfs)")
         }
     }
@@ -162,7 +163,8 @@ package struct FilesystemCheck {
             }
             if let stray {
                 return .fatal(
-                    Self.area, "\(path)/\(stray) is on another filesystem: release is a rename",
+                    Self.area,
+                    "\(path)/\(stray) is on another filesystem, but a release is a rename within one",
                     fix: "mount the whole staging directory instead")
             }
             return Finding(Self.area, .ok, "staging \(path) is local and honours fsync and rename")

@@ -27,7 +27,7 @@ package struct Finding: Sendable, Hashable {
     package var cause: String?
 
     /// The fix of what says by itself how it is mended.
-    package static let mend = "mend it, then: dropgate serve --check"
+    package static let mend = "fix it, then run: dropgate serve --check"
 
     package init(_ area: String, _ state: State, _ text: String, fix: String? = nil) {
         self.area = area

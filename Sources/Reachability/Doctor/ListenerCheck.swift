@@ -50,7 +50,7 @@ package struct ListenerCheck {
         case .bound(let port): return reach(listener, what, port)
         case .none: return free(listener, what)
         case .unknown(let why, let fix):
-            return Finding(Self.area, .warn, "\(what): not looked at, because \(why)", fix: fix)
+            return Finding(Self.area, .warn, "\(what): not checked, because \(why)", fix: fix)
         }
     }
 
@@ -64,7 +64,7 @@ package struct ListenerCheck {
         guard let limit = reach.limit else {
             return Finding(
                 Self.area, .ok,
-                "\(what) is reachable at \(place) from this machine; `dropgate probe` from outside tells the rest"
+                "\(what) is reachable at \(place) from this machine; `dropgate probe` from outside tests the rest of the path"
             )
         }
         return Finding(
@@ -75,7 +75,7 @@ package struct ListenerCheck {
     private func unreachable(_ what: String, _ ip: IPAddress, _ port: UInt16) -> Finding {
         Finding(
             Self.area, .fail, "\(what) does not take connections at \(Endpoint(ip: ip, port: port))",
-            fix: "look into the gate's log, and let port \(port) through this machine's firewall")
+            fix: "check the gate's log, and let port \(port) through this machine's firewall")
     }
 
     /// No gate runs: whether it could have the address.

@@ -73,7 +73,7 @@ package struct LostSourceCheck {
         var findings = try lost.values.sorted { $0.refusals.last > $1.refusals.last }.prefix(Self.shown)
             .map { try finding($0, &history) }
         if let rest {
-            let text = "for sources that were let in before, only refusals since \(rest) were looked at"
+            let text = "for sources that were let in before, only refusals since \(rest) were checked"
             findings.append(Finding(Self.area, .ok, text))
         }
         return findings

@@ -40,8 +40,8 @@ package struct MachineCheck {
                 fix: "run an NTP client: `apt-get install chrony`, or `timedatectl set-ntp true`")
         default:
             Finding(
-                Self.area, .warn, "whether the clock is synchronised cannot be asked here",
-                fix: "see that the host of this container keeps its clock")
+                Self.area, .warn, "it cannot be found out here whether the clock is synchronised",
+                fix: "check that the host of this container keeps its clock synchronised")
         }
     }
 
@@ -52,9 +52,9 @@ package struct MachineCheck {
                 Self.area, .warn, "the limit of open files cannot be read", fix: "see `ulimit -Hn`")
         }
         let needed = FileAllowance.needed(settings)
-        let whose = openFiles == nil ? "" : " by the running gate"
+        let whose = openFiles == nil ? "" : " for the running gate"
         let text =
-            "\(has == .max ? "any number of" : "\(has)") open files may be had\(whose), \(needed) are needed"
+            "\(has == .max ? "any number of" : "\(has)") open files are allowed\(whose), \(needed) are needed"
         return has >= needed
             ? Finding(Self.area, .ok, text)
             : Finding(
@@ -65,7 +65,7 @@ package struct MachineCheck {
     private var user: Finding {
         getuid() == 0
             ? Finding(
-                Self.area, .warn, "this is root; the gate needs no right of root",
+                Self.area, .warn, "this runs as root; the gate needs no root rights",
                 fix: "run it as a user of its own: Deploy/install.sh makes one")
             : Finding(Self.area, .ok, "runs as an ordinary user")
     }

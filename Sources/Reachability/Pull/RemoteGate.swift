@@ -143,7 +143,7 @@ package actor RemoteGate {
         }
         guard part.sha256 == receipt.sha256 else {
             throw PullError(
-                .mismatch, "the bytes of drop \(receipt.drop) have not the SHA-256 of its receipt")
+                .mismatch, "the bytes of drop \(receipt.drop) do not have the SHA-256 in its receipt")
         }
     }
 

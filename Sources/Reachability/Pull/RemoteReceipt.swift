@@ -12,7 +12,7 @@ package struct RemoteReceipt: Sendable {
     /// `id` is from the receipt's file name, and valid.
     package init(_ bytes: [UInt8], id: String) throws(PullError) {
         func refuse(_ why: String) -> PullError {
-            PullError(.badReceipt, "the receipt of \(id) cannot be believed: \(why)")
+            PullError(.badReceipt, "the receipt of \(id) cannot be trusted: \(why)")
         }
         guard let receipt = try? Receipt(parsing: bytes) else { throw refuse("it is not a receipt") }
         guard receipt.drop == id else {

@@ -30,8 +30,8 @@ extension Diagnosis {
                 means: "no common algorithm for \(field.words): the server offers \(list(theirs)), "
                     + "this side \(list(ours))",
                 next:
-                    "have the server offer one of this side's as well; callers with older or newer software "
-                    + "meet the same wall")
+                    "have the server offer one of this side's, too; callers with older or newer software "
+                    + "can fail in the same way")
         }
         return broken("during the key exchange", error, session, limit)
     }
@@ -70,14 +70,14 @@ extension Diagnosis {
                 means: "the host key \(shown) is not verified: \(why)"
                     + (ends ? ". Nothing secret was sent" : ""),
                 next:
-                    "compare it on the gate with `ssh-keygen -lf ssh_host_ed25519_key.pub` in its keys, then "
+                    "compare it with `ssh-keygen -lf ssh_host_ed25519_key.pub` in the gate's keys/, then "
                     + "pin it: --host-key \(key.fingerprint)")
         case .differs:
             let pinned = (pins?.fingerprints ?? []).sorted().joined(separator: ", ")
             let other =
                 pins?.types.contains(key.type) == true
                 ? ""
-                : "; a pin of the server's RSA key is not compared: pin its \(key.type) key instead"
+                : "; a pinned RSA key of the server is not compared: pin its \(key.type) key instead"
             return Diagnosis(
                 .hostKeyChanged,
                 means: "the host key is not the pinned one: the server shows \(shown), pinned is \(pinned); "
@@ -143,9 +143,9 @@ extension Diagnosis {
         let who = UntrustedText.head(user)
         return Diagnosis(
             .noCollector,
-            means: "the account \(who) of \(target.host) is no collector's: it has no drops to fetch",
+            means: "the account \(who) of \(target.host) is not a collector: it has no drops to fetch",
             next:
-                "have a collector's account: `dropgate account add NAME --role collector --collects ACCOUNT --key "
+                "make a collector's account: `dropgate account add NAME --role collector --collects ACCOUNT --key "
                 + "FILE` on that gate, then pull as NAME")
     }
 

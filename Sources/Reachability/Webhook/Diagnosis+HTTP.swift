@@ -17,7 +17,7 @@ extension Diagnosis {
             let place = answer["location"].map { " to \(UntrustedText.head($0, limit: 200))" } ?? ""
             (code, means, next) = (
                 .redirected, "the server sends the caller on\(place); webhook callers do not follow",
-                "give VSee the URL that answers by itself"
+                "give VSee the URL that answers without a redirect"
             )
         case 500...: (code, means, next) = serverFault(answer)
         default: (code, means, next) = refusal(answer, ask)
@@ -62,7 +62,7 @@ extension Diagnosis {
         case 429:
             return (
                 .rateLimited, "the server takes no more requests of this source for a while",
-                "come again later, and look which program in front of the gate limits rates"
+                "try again later, and find out which program in front of the gate limits rates"
             )
         default: return (.unexpectedAnswer, "an unexpected answer", ask)
         }
@@ -77,11 +77,11 @@ extension Diagnosis {
             )
         case 503:
             let wait = answer["retry-after"].map {
-                ", and asks to come again in \(UntrustedText.head($0, limit: 40)) s"
+                ", and asks callers to come back in \(UntrustedText.head($0, limit: 40)) s"
             }
             return (
-                .unavailable, "the gate is there and takes nothing now\(wait ?? "")",
-                "look at /readyz of its console and at free space: below `staging.reserve`, or with a ledger "
+                .unavailable, "the gate is running and accepts nothing now\(wait ?? "")",
+                "check /readyz of its console and the free space: below `staging.reserve`, or with a ledger "
                     + "that cannot be written, it accepts nothing"
             )
         default: return (.serverError, "the server failed", "look at the server's log")

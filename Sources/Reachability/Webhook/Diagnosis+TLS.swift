@@ -11,7 +11,8 @@ extension Diagnosis {
             return Diagnosis(
                 .closedEarly,
                 means: "\(socket.peer) closed the connection in the middle of the TLS handshake",
-                next: "look at the log of the program that ends TLS there, and whether something on the way "
+                next:
+                    "check the log of the program that terminates TLS there, and whether something on the way "
                     + "inspects TLS")
         case .notTLS(let bytes):
             if bytes.starts(with: Array("SSH-".utf8)) { return .unreadable(.notHTTP(bytes), socket) }
@@ -124,7 +125,7 @@ extension CertificateFault {
         case .selfSigned:
             return Diagnosis(
                 .tlsSelfSigned, severity,
-                means: "the certificate of \(subject) is signed by itself: no caller has reason to trust it",
+                means: "the certificate of \(subject) is self-signed: no caller has reason to trust it",
                 next: "have one issued by a public authority; for a trial, --ca FILE trusts this one and "
                     + "--insecure goes on without")
         case .issuerUnknown:

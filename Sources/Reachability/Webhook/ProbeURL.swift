@@ -16,7 +16,7 @@ package struct ProbeURL: Sendable, Hashable, CustomStringConvertible {
         func problem(_ why: String) -> TargetError {
             // The part behind the scheme may hold a secret that somebody put there.
             TargetError(
-                "no URL of a webhook: \(why), as in https://gate.example:8443/webhooks/vsee")
+                "not the URL of a webhook: \(why), as in https://gate.example:8443/webhooks/vsee")
         }
         guard text.utf8.count <= Self.longest, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw problem("it is printable ASCII without spaces, \(Self.longest) bytes at most")
@@ -34,7 +34,7 @@ package struct ProbeURL: Sendable, Hashable, CustomStringConvertible {
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let behind = rest.dropFirst(authority.count)
         guard !authority.contains("@") else {
-            throw problem("user names and passwords belong into --basic-user and --password-file")
+            throw problem("user names and passwords belong in --basic-user and --password-file")
         }
         guard !behind.contains("#") else { throw problem("a fragment (#) is never sent") }
         guard let (host, port) = Self.split(authority) else {

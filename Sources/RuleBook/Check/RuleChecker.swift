@@ -188,7 +188,7 @@ package struct RuleChecker: Sendable {
         case let error as TLSError: "TLS fails: \(UntrustedText.head(error.words, limit: 200))"
         case let error as OpenSSLError: "TLS fails: \(UntrustedText.head(error.description, limit: 200))"
         case let error as RuleBookError: UntrustedText.head(error.description, limit: 200)
-        default: "it fails in a way that has no words (\(type(of: error)))"
+        default: "it fails in an unknown way (\(type(of: error)))"
         }
     }
 }

@@ -139,7 +139,7 @@ struct LoginRecord: Sendable {
         case .unknownAccount where refusal == nil:
             sentence =
                 "no account of the gate has the user name that was sent: correct it at the caller, or make the "
-                + "account (dropgate account add); the name is not kept, for people type passwords there"
+                + "account (dropgate account add); the name is not kept, because people type passwords there"
         case .rateLimited:
             sentence =
                 "too many wrong passwords came from this address, which is let in by key only until they are "

@@ -68,7 +68,7 @@ package struct SSHDTools: Sendable, Hashable {
                 guard let answer = try await group.next() ?? nil else {
                     throw SSHDError(
                         .busy,
-                        "\(program) did not end within \(patience.components.seconds) s; see what it is")
+                        "\(program) did not end within \(patience.components.seconds) s; check what it is")
                 }
                 return answer
             }
@@ -98,7 +98,7 @@ package struct SSHDTools: Sendable, Hashable {
     /// The library that starts programs has no words but the names of its types.
     static func words(_ error: any Error) -> String {
         guard let code = code(error) else {
-            return "it does not start; see whether it is there, and whether this user may execute it"
+            return "it does not start; check that it exists, and that this user may execute it"
         }
         return SystemError(code).description
     }

@@ -6,7 +6,7 @@ extension Receipt {
     package init(parsing bytes: [UInt8]) throws(StagingError) {
         guard let json = try? JSONValue(parsing: bytes), let receipt = Receipt(json) else {
             throw StagingError(
-                .damaged, "what should be a receipt is none; put the file back that the gate wrote")
+                .damaged, "this is not a receipt; put the file back that the gate wrote")
         }
         self = receipt
     }

@@ -7,7 +7,8 @@ enum ConnectionTrouble {
     static func words(_ error: any Error) -> String {
         switch error {
         case let error as IOError: words(errno: error.errnoCode)
-        case is ChannelError: "it ended while it was taken; that happens, and needs nothing unless it goes on"
+        case is ChannelError:
+            "it ended while it was accepted; that happens, and needs no action unless it goes on"
         default: "\(error)"
         }
     }
@@ -20,7 +21,7 @@ enum ConnectionTrouble {
         case ENFILE: "\(what); raise the machine's limit (sysctl fs.file-max)"
         case ENOBUFS, ENOMEM: "\(what); give this machine or this service more memory"
         case ECONNRESET, ECONNABORTED, EPIPE, ENOTCONN, EINVAL:
-            "\(what): the caller left at once; that happens, and needs nothing unless it goes on"
+            "\(what): the caller left at once; that happens, and needs no action unless it goes on"
         default: "\(what); see the system's log"
         }
     }
