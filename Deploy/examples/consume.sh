@@ -145,19 +145,33 @@ finish() {
     rm -rf "$place"
 }
 
+# Writes the paths of all files in ready/ to WORK/list, each with a NUL behind it. A directory that is removed in the meantime, such as
+# that of a batch whose files were all taken, also makes find fail; so only a failure that stays is reported.
+list() {
+    local said
+    for _ in 1 2 3; do
+        said=$(find "$staging/ready" -ignore_readdir_race -type f -print0 2>&1 >"$work/list") && return
+    done
+    # A directory that may not be read holds files that are not seen.
+    say "not all of $staging/ready can be read: $said"
+    return 1
+}
+
 pass() {
     local path place ok=true
     for place in "$work"/*/; do
         [ -d "$place" ] && { finish "$(basename "$place")" || ok=false; }
     done
-    while IFS= read -r -d '' path; do
-        case $path in
-        "$staging"/ready/webhook/*.ndjson) say "$path is a batch; consume.py takes it" ;;
-        *) take "$path" || ok=false ;;
-        esac
-    done < <(find "$staging/ready" -ignore_readdir_race -type f -print0)
-    # A directory that may not be read holds files that are not seen.
-    wait $! || { say "not all of $staging/ready can be read"; ok=false; }
+    list || ok=false
+    {
+        rm "$work/list"
+        while IFS= read -r -d '' path; do
+            case $path in
+            "$staging"/ready/webhook/*.ndjson) say "$path is a batch; consume.py takes it" ;;
+            *) take "$path" || ok=false ;;
+            esac
+        done
+    } < "$work/list"
     $ok
 }
 

@@ -168,8 +168,8 @@ class ConsumerGroup(test_consumers.Scenes):
     def test_the_group_takes_files_and_reads_receipts_and_reaches_nothing_else(self):
         for layout in ("file", "ndjson"):
             gate = self.gate(DROPGATE_STAGING_LAYOUT=layout)
-            self.fill(gate)
             self.post_together(gate, 20)
+            self.fill(gate)
             # Of each kind of place something that must stay closed: an unfinished upload, a held event, receipts of quarantine.
             gate.post(V2 % "held", source="127.0.0.3")
             read_by_group = reachable(self.state, "r", MEMBER)
@@ -251,7 +251,8 @@ class ConsumerGroup(test_consumers.Scenes):
             consumer = kind(self, gate)
             consumer.between.shot = lambda _: None
             sent = self.kill_while_it_follows(gate, consumer, consumer.start)
-            sent += self.post_together(gate, 40)
+            sent += self.post_at_once(gate, 40)
+            self.wait_for_releases(gate)
             status, out = consumer.once()
             self.assertEqual(status, 0, out)
             self.check(gate, consumer, sent)

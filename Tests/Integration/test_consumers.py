@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 import urllib.parse
 
@@ -172,7 +173,25 @@ class Scenes(unittest.TestCase):
         return sent
 
     def post_together(self, gate, count):
-        """Sends events at one moment, so that they are released in one directory; the digest of each."""
+        """Sends the gate's first events, all of them before one is released: they lie in one directory then. The digest of each."""
+        webhook = os.path.join(gate.staging, "ready/webhook")
+        days = [os.path.join(webhook, time.strftime("%Y-%m-%d", time.gmtime(time.time() + seconds))) for seconds in (0, 86400)]
+        # Nothing can be released where no directory can be made.
+        obstacles = days if os.path.exists(webhook) else [webhook]
+        for path in obstacles:
+            os.symlink("nowhere", path)
+        sent = self.post_at_once(gate, count)
+        self.assertEqual({drop["state"] for drop in gate.drops()}, {"pending"})
+        for path in obstacles:
+            os.unlink(path)
+        self.wait_for_releases(gate)
+        return sent
+
+    def wait_for_releases(self, gate):
+        wait_until(lambda: "pending" not in {drop["state"] for drop in gate.drops()}, what="the releases")
+
+    def post_at_once(self, gate, count):
+        """Sends events at one moment; the digest of each."""
         bodies = [V2 % f"together-{number}" for number in range(count)]
         barrier = threading.Barrier(count)
         context = ssl.create_default_context()
@@ -188,7 +207,6 @@ class Scenes(unittest.TestCase):
                 return connection.getresponse().status
         with concurrent.futures.ThreadPoolExecutor(count) as pool:
             self.assertEqual(set(pool.map(post, bodies)), {200})
-        wait_until(lambda: "pending" not in {drop["state"] for drop in gate.drops()}, what="the releases")
         return [digest(body.encode()) for body in bodies]
 
 
