@@ -41,8 +41,9 @@ package struct Receipt: Sendable, Hashable {
     package var origin: String?
     /// Why the drop was not released; only in quarantine.
     package var reason: String?
-    /// The request's path with secret parts masked, and its content type; only of webhooks in quarantine.
+    /// The request's path with secret parts masked; only of webhooks in quarantine.
     package var path: String?
+    /// The request's Content-Type; of webhooks that had one.
     package var contentType: String?
     /// When a gate first received it: this one, or the one that it was pulled from.
     package var received: String
