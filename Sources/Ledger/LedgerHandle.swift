@@ -74,7 +74,7 @@ package struct LedgerHandle: Sendable, CustomStringConvertible {
 
     /// Throws `LedgerError(.locked)` while a process has it open for writing, or brings it up to date for that, and `.unreadable`
     /// where that cannot be told. Blocks for a second at most, and changes nothing.
-    package func requireNoWriter() throws(LedgerError) { try FileLock.requireFree(path: paths.lock) }
+    package func requireNoWriter() throws(LedgerError) { try FileLock.requireFree(paths) }
 
     /// Throws `LedgerError(.unwritable)` where what is there of it could not be opened for writing, for it is another user's. Opens and
     /// makes nothing.

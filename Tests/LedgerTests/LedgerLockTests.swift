@@ -38,31 +38,23 @@ import Testing
         withExtendedLifetime((store, next)) {}
     }
 
-    @Test func ofTheKernelsListOnlyExclusiveLocksThatAreHeldCount() {
-        let list = """
-            1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF
-            1: -> FLOCK  ADVISORY  WRITE 4712 fe:01:1234 0 EOF
-            2: FLOCK  ADVISORY  READ 4713 fe:01:1235 0 EOF
-            3: POSIX  ADVISORY  WRITE 4714 fe:01:1236 0 EOF
-            4: OFDLCK ADVISORY  WRITE -1 fe:01:1237 0 EOF
-            5: FLOCK  ADVISORY  WRITE 4715 103:0a:18446744073709551615 0 EOF
-            6: FLOCK  ADVISORY  WRITE
-            """
-        #expect(
-            KernelLocks.holders(in: list) == [
-                .init(process: 4711, device: "fe:01", inode: 1234),
-                .init(process: 4715, device: "103:0a", inode: .max),
-            ])
-        #expect(KernelLocks.device(0xFE01) == "fe:01" && KernelLocks.device(0x1030A) == "103:0a")
-    }
-
-    @Test func aLockThatIsHeldIsInTheKernelsList() throws {
+    /// For auditors, who may not open the lock: they can lock the note as they like, and hold nobody up.
+    @Test func aWritersNoteIsLockedAsLongAsItLivesAndIsAnotherOneEachTime() throws {
         let directory = try TemporaryDirectory("lock")
-        let path = directory.file("lock")
-        do {
-            let lock = try FileLock(path: path)
-            withExtendedLifetime(lock) { #expect(KernelLocks.haveWriter(of: path)) }
-        }
-        #expect(!KernelLocks.haveWriter(of: path))
+        let paths = LedgerPaths(directory.file("ledger.sqlite"))
+        var store: SQLiteLedgerStore? = try SQLiteLedgerStore(paths, node: "t")
+        func look() -> Int32 { open(paths.openFiles, O_RDONLY | O_CLOEXEC) }
+        let first = look()
+        defer { close(first) }
+        #expect(flock(first, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        withExtendedLifetime(store) {}
+        store?.close()
+        store = nil
+        #expect(flock(first, LOCK_SH) == 0)
+        let next = try SQLiteLedgerStore(paths, node: "t")
+        let second = look()
+        defer { close(second) }
+        #expect(flock(second, LOCK_SH | LOCK_NB) != 0)
+        withExtendedLifetime(next) {}
     }
 }

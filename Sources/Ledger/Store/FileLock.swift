@@ -59,24 +59,23 @@ final class FileLock: Sendable {
         "another process writes this ledger (\(path) is locked)"
     }
 
-    /// Throws `LedgerError(.locked)` when a process holds it, and `.unreadable` or `.unwritable` where that cannot be told. Blocks for
-    /// a second at most, and makes no file. Auditors may not open the lock, for who can open it can lock the gate out: whether it is held
-    /// is asked of the kernel's list then, which does not show the locks of other containers.
-    static func requireFree(path: String) throws(LedgerError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else {
-            let error = SystemError.last
-            if let closed = LedgerPaths.closed(path, error) { throw closed }
-            if [ENOENT, ENOTDIR].contains(error.code) { return }
-            if error.code == EACCES {
-                guard !KernelLocks.haveWriter(of: path) else { throw LedgerError(.locked, held(path)) }
+    /// Throws `LedgerError(.locked)` when a process writes the ledger, and `.unreadable` or `.unwritable` where that cannot be told. Blocks
+    /// for a second at most, and makes no file.
+    static func requireFree(_ paths: LedgerPaths) throws(LedgerError) {
+        // Auditors may not open the lock; the note of its holder is locked as long (`WriterNote`). A copy may have none.
+        for path in [paths.lock, paths.openFiles] {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor < 0 else {
+                defer { close(descriptor) }
+                // Shared: those who look do not hold each other up.
+                guard try take(LOCK_SH, path, descriptor) else { throw LedgerError(.locked, held(path)) }
                 return
             }
-            throw unknown(path, error)
+            let error = SystemError.last
+            if [ENOENT, ENOTDIR].contains(error.code) { return }
+            if let closed = LedgerPaths.closed(path, error) { throw closed }
+            guard path == paths.lock, error.code == EACCES else { throw unknown(path, error) }
         }
-        defer { close(descriptor) }
-        // Shared: those who look do not hold each other up.
-        guard try take(LOCK_SH, path, descriptor) else { throw LedgerError(.locked, held(path)) }
     }
 
     /// Makes an empty file, 0600, unless it is there. Links are refused.

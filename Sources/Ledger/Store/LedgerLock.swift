@@ -4,8 +4,19 @@ import Synchronization
 /// Held until nobody has this any more: the store, and whoever is at its database.
 final class LedgerLock: Sendable {
     private let held: Mutex<FileLock>
+    private let note = Mutex<WriterNote?>(nil)
 
-    init(_ lock: FileLock) { held = Mutex(lock) }
+    /// What an earlier writer had open says nothing any more: its note is replaced by one that says nothing.
+    init(_ paths: LedgerPaths) throws {
+        held = Mutex(try FileLock(path: paths.lock))
+        writeDown("", paths)
+    }
+
+    /// For `OpenFiles.requireLog`.
+    func writeDown(_ text: String, _ paths: LedgerPaths) {
+        let new = WriterNote.make(text, for: paths)
+        note.withLock { $0 = new }
+    }
 
     /// As of the lock that is held.
     var isInPlace: Bool { held.withLock(\.isInPlace) }

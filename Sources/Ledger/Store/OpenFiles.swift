@@ -1,7 +1,6 @@
 // Whether the ledger's files are still those that its writer has open. SQLite goes on with a file that was moved or removed, and what it
 // writes there ends with the process, or is written over by others; who opens it then reads too little.
 import Files
-import Glibc
 
 /// The ledger's file, its log and the memory that its readers share, as a connection in WAL mode has them open for as long as it is
 /// open itself.
@@ -62,7 +61,7 @@ struct OpenFiles: Sendable {
     /// a writer has not opened them yet. Blocks for a second at most, and only where they are not as they should be.
     static func requireLog(of paths: LedgerPaths) throws(LedgerError) {
         guard lost(paths) != nil else { return }
-        do { try FileLock.requireFree(path: paths.lock) } catch {
+        do { try FileLock.requireFree(paths) } catch {
             // A writer that was about to open them has them by now.
             guard error.code == .locked, let loss = lost(paths) else { return }
             switch loss {
@@ -90,7 +89,7 @@ struct OpenFiles: Sendable {
 
     /// What of a ledger's files is not as a writer has them, if there is one. What may not be looked at is told by who opens it.
     private static func lost(_ paths: LedgerPaths) -> Loss? {
-        let noted = (try? SmallFile.open(paths.openFiles).contents(limit: 4096)).map(identities)
+        let noted = WriterNote.text(paths).map(identities)
         for path in [paths.file, paths.wal, paths.sharedMemory] {
             let found: FileIdentity?
             do throws(SystemError) { found = try FileIdentity.of(path) } catch { return nil }
@@ -105,39 +104,15 @@ struct OpenFiles: Sendable {
         return nil
     }
 
-    // MARK: The note of a writer
-
-    /// For `requireLog`, by the writer that has them open and holds the lock. The note stays behind when it ends.
-    func writeDown(_ paths: LedgerPaths) {
-        Self.write(
-            files.map { "\(Paths.lastComponent(of: $0.path)) \($0.identity.recorded)\n" }.joined(), paths)
+    /// What a writer writes down of them (`WriterNote`).
+    var note: String {
+        files.map { "\(Paths.lastComponent(of: $0.path)) \($0.identity.recorded)\n" }.joined()
     }
 
-    /// Once a writer holds the lock: what an earlier one had open says nothing any more.
-    static func writeDownNone(_ paths: LedgerPaths) { write("", paths) }
-
-    /// Where it cannot be written, as on a full disk, there is none: those who read go by what is there then.
-    private static func write(_ note: String, _ paths: LedgerPaths) {
-        do throws(SystemError) {
-            try FileReplacement.install(
-                paths.openFiles, in: nil, temporary: paths.openFiles + ".new", isDurable: false
-            ) { (descriptor) throws(SystemError) in
-                try SystemCall.write(Array(note.utf8), to: descriptor)
-            } failed: { _, error in
-                error
-            }
-            try? paths.readers?.admit(file: paths.openFiles)
-        } catch {
-            unlink(paths.openFiles)
-        }
-    }
-
-    /// By their names. What cannot be read was not written down.
-    private static func identities(_ note: [UInt8]) -> [String: FileIdentity] {
+    /// By their names. What cannot be read, and a last line without its end, was not written down.
+    private static func identities(_ note: String) -> [String: FileIdentity] {
         var found: [String: FileIdentity] = [:]
-        for line in String(decoding: note, as: UTF8.self).split(
-            separator: "\n", omittingEmptySubsequences: false
-        ).dropLast() {
+        for line in note.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
             guard let space = line.lastIndex(of: " "),
                 let identity = FileIdentity(recorded: line[line.index(after: space)...])
             else { continue }

@@ -36,8 +36,7 @@ final class SQLiteLedgerStore: LedgerStore {
     /// - Parameter progress: is told what is done to a large ledger of an earlier format before it can be used.
     init(_ paths: LedgerPaths, node: String, progress: (String) -> Void = { _ in }) throws {
         let path = paths.file
-        let taken = LedgerLock(try FileLock(path: paths.lock))
-        OpenFiles.writeDownNone(paths)
+        let taken = try LedgerLock(paths)
         lock = Mutex(taken)
         self.paths = paths
         self.node = node
@@ -59,7 +58,7 @@ final class SQLiteLedgerStore: LedgerStore {
             former = try database.read { try FormerDrops($0) }
             checkpoint = try LogCheckpoint(of: database)
             files = OpenFiles(paths)
-            files.writeDown(paths)
+            taken.writeDown(files.note, paths)
             if let newest = try database.read(CheckpointTable.newest) {
                 try require(extends: newest.checkpoint, keptBy: "the ledger itself")
             }
@@ -176,8 +175,10 @@ final class SQLiteLedgerStore: LedgerStore {
             outrun.withLock { $0 = error }
             throw error
         }
-        files.writeDown(paths)
-        lock.withLock { $0?.replace(by: taken) }
+        lock.withLock {
+            $0?.replace(by: taken)
+            $0?.writeDown(files.note, paths)
+        }
     }
 
     /// The number of the newest entry; -1 where there is none.
